@@ -1,0 +1,169 @@
+"""Every error that Kerb raises on purpose, in one tree.
+
+The classes know nothing of HTTP; `app.problems` gives each a status. `code` is the stable word that
+clients and tests compare; the message says what was expected and what was received.
+
+    KerbError
+    ├── InvalidDocument          a field of a client's document is wrong
+    │   └── MalformedDocument    the body isn't JSON at all
+    ├── NotFound                 no run, model, dataset or artifact of that name
+    ├── Conflict                 the state of the thing doesn't allow what was asked
+    ├── IdempotencyMismatch      the same Idempotency-Key came with another body
+    ├── UnsupportedMediaType     a body in a form that the route doesn't read
+    ├── TooLarge                 a limit of the service was exceeded
+    ├── Unavailable              a part of the service isn't ready; try again later
+    └── RunError                 a run ended without a model
+        ├── ModelRejected        Keras refused what the document asked for
+        ├── Diverged             the loss wasn't finite
+        ├── LossNotDifferentiable  the total has no gradient with respect to the weights
+        ├── ExportFailed         the written model doesn't predict what the trained one does
+        └── WorkerLost           the worker died more often than a run may be tried
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+
+class FieldProblem(NamedTuple):
+    """One wrong field of a document.
+
+    Attributes:
+        pointer: JSON Pointer (RFC 6901) to the field; `""` is the whole document.
+        message: what was expected and what was received.
+    """
+
+    pointer: str
+    message: str
+
+
+class KerbError(Exception):
+    """Base of the tree.
+
+    Args:
+        message: what was expected, what was received, and where it helps, what to do.
+    """
+
+    code = "kerb_error"
+    title = "Something is wrong"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class InvalidDocument(KerbError):
+    """One or more fields of a client's document are wrong.
+
+    Args:
+        problems: each wrong field, with its JSON Pointer; at least one.
+    """
+
+    code = "invalid_document"
+    title = "The document is not valid"
+
+    def __init__(self, problems: Sequence[FieldProblem]) -> None:
+        first = problems[0]
+        where = f"at {first.pointer}: " if first.pointer else ""
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        super().__init__(f"{where}{first.message}{more}")
+        self.problems = tuple(problems)
+
+    @classmethod
+    def at(cls, pointer: str, message: str) -> "InvalidDocument":
+        """The error for a single wrong field."""
+        return cls([FieldProblem(pointer, message)])
+
+
+class MalformedDocument(InvalidDocument):
+    """The body can't be read as JSON."""
+
+    code = "malformed_document"
+    title = "The body is not JSON"
+
+
+class NotFound(KerbError):
+    """What was asked for doesn't exist."""
+
+    code = "not_found"
+    title = "Not found"
+
+
+class Conflict(KerbError):
+    """The thing exists, but not in a state that allows this."""
+
+    code = "conflict"
+    title = "Not possible in this state"
+
+
+class IdempotencyMismatch(KerbError):
+    """An `Idempotency-Key` was used before, with another body."""
+
+    code = "idempotency_mismatch"
+    title = "The key was used with another body"
+
+
+class UnsupportedMediaType(KerbError):
+    """The body's `Content-Type` isn't one that the route reads."""
+
+    code = "unsupported_media_type"
+    title = "Unsupported media type"
+
+
+class TooLarge(KerbError):
+    """A documented limit of the service was exceeded."""
+
+    code = "too_large"
+    title = "Too large"
+
+
+class Unavailable(KerbError):
+    """A part of the service that the answer needs isn't ready."""
+
+    code = "unavailable"
+    title = "Not available now"
+
+
+class RunError(KerbError):
+    """A run ended without a model.
+
+    Args:
+        message: why, in words a person can act on.
+        pointer: JSON Pointer into the run document, where one field is to blame.
+    """
+
+    code = "run_failed"
+    title = "The run failed"
+
+    def __init__(self, message: str, pointer: str | None = None) -> None:
+        super().__init__(message)
+        self.pointer = pointer
+
+
+class ModelRejected(RunError):
+    """Keras refused the model, the loss or the data of the document."""
+
+    code = "model_rejected"
+
+
+class Diverged(RunError):
+    """The loss of an epoch was not finite."""
+
+    code = "diverged"
+
+
+class LossNotDifferentiable(RunError):
+    """The gradient of the total is zero or missing for every weight."""
+
+    code = "loss_not_differentiable"
+
+
+class ExportFailed(RunError):
+    """A written artifact doesn't predict what the trained model predicts."""
+
+    code = "export_failed"
+
+
+class WorkerLost(RunError):
+    """The worker died while it trained the run, as often as a run may be tried."""
+
+    code = "worker_lost"

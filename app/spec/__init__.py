@@ -1,0 +1,1 @@
+"""The run document: pydantic only, no Keras and no database."""
