@@ -1,0 +1,13 @@
+"""The figures of a trained model, from plain arrays: NumPy only, so that API and training share them.
+
+Every function takes arrays and returns a dict of JSON values. A figure that is undefined (a precision
+without a positive prediction) or not finite is `None`.
+"""
+
+from app.statistics.activation_sparsity import activation_sparsity
+from app.statistics.classification import classification
+from app.statistics.elements_above import elements_above
+from app.statistics.regression import regression
+from app.statistics.weight_sparsity import weight_sparsity
+
+__all__ = ["activation_sparsity", "classification", "elements_above", "regression", "weight_sparsity"]

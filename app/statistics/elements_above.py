@@ -1,0 +1,86 @@
+"""How many elements of the predictions lie above a threshold, in all and in each sample."""
+
+import math
+from bisect import bisect_right
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+
+from app.statistics.figures import Array, flat_samples, ratio
+
+_FIGURES = ("mean", "std", "min", "median", "p95", "max")
+_LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
+
+
+def elements_above(predictions: Array, threshold: float) -> dict[str, Any]:
+    """Counts the elements that are strictly greater than the threshold.
+
+    With ŷᵢⱼ element j of sample i, τ the threshold and [·] 1 where true:
+
+        cᵢ = Σⱼ [ŷᵢⱼ > τ],   total = Σᵢ cᵢ,   fraction = total / (n·d)
+
+    The comparison is made in the predictions' own precision: the float32 nearest to 0.1 isn't above
+    0.1. NaN is above nothing.
+
+    Args:
+        predictions: numbers, shape (n, …); n samples of d elements each.
+        threshold: τ, any finite number.
+
+    Returns:
+        `threshold`, `total`, `fraction`, `per_sample` (`mean`, `std` with divisor n, `min`, `median`,
+        `p95`, `max` of the cᵢ; percentiles interpolate linearly between ranks) and `histogram`: how
+        many samples have a count, by the count as text, without empty entries. Without samples all
+        figures but `total` are None.
+
+    Example:
+        >>> elements_above(np.array([[0.9, 0.1], [0.8, 0.7]]), 0.5)["histogram"]
+        {'1': 1, '2': 1}
+    """
+    n = len(predictions)
+    above = predictions > _representable(threshold)
+    if n <= 1 or predictions.size == n:  # the counts are known without counting row by row
+        total = int(np.count_nonzero(above))
+        counts = [total] if n == 1 else [0, 1]
+        weights = [n] if n == 1 else [n - total, total]
+    else:
+        samples_by_count = np.bincount(np.count_nonzero(flat_samples(above), axis=1))
+        occurring = np.flatnonzero(samples_by_count)
+        counts, weights = occurring.tolist(), samples_by_count[occurring].tolist()
+        total = sum(map(int.__mul__, counts, weights))
+    return {
+        "threshold": threshold,
+        "total": total,
+        "fraction": ratio(total, predictions.size),
+        "per_sample": _figures(counts, weights, n) if n else dict.fromkeys(_FIGURES),
+        "histogram": {str(count): weight for count, weight in zip(counts, weights, strict=True) if weight},
+    }
+
+
+def _representable(threshold: float) -> float:
+    """The threshold within float32's range, beyond which a comparison with float32 overflows."""
+    return max(-_LARGEST_FLOAT32, min(threshold, _LARGEST_FLOAT32))
+
+
+def _figures(counts: list[int], weights: list[int], n: int) -> dict[str, float]:
+    """Mean, deviation and percentiles of n counts, given as ascending values and how often each occurs."""
+    last_rank = list(accumulate(weights))  # of each value, counted from 1
+
+    def count_at(rank: int) -> int:
+        return counts[bisect_right(last_rank, rank)]
+
+    def percentile(fraction: float) -> float:
+        rank = (n - 1) * fraction
+        lower, upper = count_at(math.floor(rank)), count_at(math.ceil(rank))
+        return lower + (upper - lower) * (rank - math.floor(rank))
+
+    mean = sum(map(int.__mul__, counts, weights)) / n
+    variance = sum(w * (c - mean) ** 2 for c, w in zip(counts, weights, strict=True)) / n
+    return {
+        "mean": mean,
+        "std": math.sqrt(variance),
+        "min": count_at(0),
+        "median": percentile(0.5),
+        "p95": percentile(0.95),
+        "max": count_at(n - 1),
+    }
