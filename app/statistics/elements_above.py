@@ -39,10 +39,12 @@ def elements_above(predictions: Array, threshold: float) -> dict[str, Any]:
     """
     n = len(predictions)
     above = predictions > _representable(threshold)
-    if n <= 1 or predictions.size == n:  # the counts are known without counting row by row
+    if n == 1:
         total = int(np.count_nonzero(above))
-        counts = [total] if n == 1 else [0, 1]
-        weights = [n] if n == 1 else [n - total, total]
+        counts, weights = [total], [1]
+    elif predictions.size == n:  # one element a sample: the counts are 0 and 1
+        total = int(np.count_nonzero(above))
+        counts, weights = [0, 1], [n - total, total]
     else:
         samples_by_count = np.bincount(np.count_nonzero(flat_samples(above), axis=1))
         occurring = np.flatnonzero(samples_by_count)
@@ -59,11 +61,16 @@ def elements_above(predictions: Array, threshold: float) -> dict[str, Any]:
 
 def _representable(threshold: float) -> float:
     """The threshold within float32's range, beyond which a comparison with float32 overflows."""
-    return max(-_LARGEST_FLOAT32, min(threshold, _LARGEST_FLOAT32))
+    if -_LARGEST_FLOAT32 <= threshold <= _LARGEST_FLOAT32:
+        return threshold
+    return math.copysign(_LARGEST_FLOAT32, threshold)
 
 
 def _figures(counts: list[int], weights: list[int], n: int) -> dict[str, float]:
     """Mean, deviation and percentiles of n counts, given as ascending values and how often each occurs."""
+    if len(counts) == 1:  # every sample has the same; also the whole answer for a single row
+        count, mean = counts[0], float(counts[0])
+        return {"mean": mean, "std": 0.0, "min": count, "median": mean, "p95": mean, "max": count}
     last_rank = list(accumulate(weights))  # of each value, counted from 1
 
     def count_at(rank: int) -> int:
