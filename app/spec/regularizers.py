@@ -8,9 +8,9 @@ the total that is minimised: `l1·Σ|w| + l2·Σw²`, without ½.
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
-from pydantic_core import PydanticCustomError
 
 from app.spec.base import SpecModel
+from app.spec.mistakes import mistake
 
 KERAS_DEFAULT_STRENGTH = 0.01
 
@@ -89,11 +89,7 @@ def _spelled_out(value: Any) -> Any:
     if kind in ("l1", "l2"):
         other = "l2" if kind == "l1" else "l1"
         if other in value:
-            raise PydanticCustomError(
-                "regularizer_type",
-                "Expected only {kind} with type {kind}, or type l1_l2 for both; received {other}",
-                {"kind": kind, "other": other},
-            )
+            raise mistake(f'Expected only {kind} with type {kind}, or type "l1_l2"; received {other} too.', other)
         return {kind: KERAS_DEFAULT_STRENGTH, **value, "type": "l1_l2"}
     return {**value, "type": kind}
 

@@ -57,7 +57,7 @@ Threshold = Annotated[
     Discriminator(
         _kind,
         custom_error_type="threshold_form",
-        custom_error_message='Expected a number, a list of numbers, {"column": name}, {"quantile": q} or '
+        custom_error_message='a number, a list of numbers, {"column": name}, {"quantile": q} or '
         '{"mean_plus_std": k}',
     ),
 ]
