@@ -1,12 +1,11 @@
-"""The terms of the total that a run minimises.
+"""What a part of the total may look at, and what it is.
 
-The total is Σ strengthᵢ·valueᵢ over losses, penalties and regularizers. A term is built once for each
-compiled program; its strength is an argument of that program, so runs that differ only in strengths
-share one compilation.
+Training minimises `Σᵢ strengthᵢ · valueᵢ`. A term is made once for a compiled program; its strength is an
+argument of that program. Values are float32 scalars that work with and without XLA.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import tensorflow as tf
@@ -14,16 +13,16 @@ import tensorflow as tf
 
 @dataclass(frozen=True)
 class Batch:
-    """What a term may look at: one mini-batch and what the model made of it.
+    """One batch, after the model's forward pass.
 
     Attributes:
-        y_true: targets by output name, each `(batch_size, …)`.
-        y_pred: predictions by output name, each `(batch_size, …)`.
-        activations: outputs of the layers named in `Term.layers`, by layer name.
-        weights: the model's variables by path, such as `dense/kernel`.
-        sample_weight: `(batch_size,)`, class weights multiplied in; None where all count the same.
-        columns: further columns of the dataset by name, each `(batch_size, …)`.
-        seed: int32 `(2,)`, different at each step; for stateless random operations.
+        y_true: targets by output name, `(batch_size, …)`.
+        y_pred: predictions by output name, `(batch_size, …)`.
+        activations: outputs of the layers that some term asked for, by layer name.
+        weights: the model's trainable variables by path, such as `dense/kernel`.
+        sample_weight: `(batch_size,)`, class weights multiplied in; None where every sample counts alike.
+        columns: further columns of the dataset by name, `(batch_size, …)`.
+        seed: int32 `(2,)`, another at each step, for stateless random operations.
     """
 
     y_true: dict[str, tf.Tensor]
@@ -40,12 +39,13 @@ class Term:
     """One part of the total.
 
     Attributes:
-        name: under which it is recorded, such as `binary_crossentropy` or `dense_l1`.
+        name: the column of the history it is recorded under, as strength · value.
         strength: its weight in the total.
-        value: from a batch to the unweighted value, a float32 scalar with a gradient.
-        pointer: JSON Pointer to the part of the document that it comes from.
-        layers: layers whose activations it needs.
-        surrogate: what to use instead, should it turn out to have no gradient.
+        value: the unweighted scalar, float32 `()`, with gradient.
+        pointer: JSON Pointer to the part of the document it comes from.
+        layers: the layers whose activations it needs.
+        surrogate: what to use instead, in words, where the term turns out to have no gradient.
+        extensive: whether the value grows with the number of samples in the batch (a sum over them).
     """
 
     name: str
@@ -54,18 +54,15 @@ class Term:
     pointer: str
     layers: tuple[str, ...] = ()
     surrogate: str | None = None
+    extensive: bool = False
 
 
-def unique_names(terms: Iterable[Term]) -> list[Term]:
-    """The same terms in the same order; a name that was taken gets `_1`, `_2`, … as Keras does."""
-    taken: set[str] = set()
-    repeats: Counter[str] = Counter()
-    named = []
+def unique_names(terms: Sequence[Term]) -> list[Term]:
+    """The terms with `_1`, `_2`, … behind the second and later of a name, as Keras names layers."""
+    seen: Counter[str] = Counter()
+    renamed = []
     for term in terms:
-        name = term.name
-        while name in taken:
-            repeats[term.name] += 1
-            name = f"{term.name}_{repeats[term.name]}"
-        taken.add(name)
-        named.append(term if name == term.name else replace(term, name=name))
-    return named
+        count = seen[term.name]
+        seen[term.name] += 1
+        renamed.append(replace(term, name=f"{term.name}_{count}") if count else term)
+    return renamed
