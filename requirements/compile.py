@@ -16,8 +16,14 @@ from packaging.utils import canonicalize_name
 
 HERE = Path(__file__).resolve().parent
 
-# Only where there are wheels: elsewhere the API runs on asyncio's own loop.
-MARKERS = {"uvloop": "sys_platform != 'win32'"}
+# Where there are wheels. Without uvloop the API runs on asyncio's own loop.
+MARKERS = {
+    "uvloop": "sys_platform != 'win32'",
+    "tensorflow-cpu": "platform_machine == 'x86_64'",
+    "tensorflow": "platform_machine != 'x86_64'",
+}
+# TensorFlow is the same release under another name where the processor isn't an x86.
+TWINS = {"tensorflow-cpu": "tensorflow", "tensorflow": "tensorflow-cpu"}
 
 
 def installed_closure(requirements: list[str]) -> dict[str, str]:
@@ -32,6 +38,7 @@ def installed_closure(requirements: list[str]) -> dict[str, str]:
     versions: dict[str, str] = {}
     seen: set[tuple[str, str]] = set()
     waiting = [Requirement(text) for text in requirements]
+    waiting = [requirement for requirement in waiting if applies(requirement)]
     while waiting:
         requirement = waiting.pop()
         name = canonicalize_name(requirement.name)
@@ -45,9 +52,14 @@ def installed_closure(requirements: list[str]) -> dict[str, str]:
             versions[name] = found.version
             for text in found.requires or []:
                 needed = Requirement(text)
-                if needed.marker is None or needed.marker.evaluate({"extra": extra}):
+                if applies(needed, extra):
                     waiting.append(needed)
-    return versions
+    return versions | {TWINS[name]: versions[name] for name in TWINS.keys() & versions.keys()}
+
+
+def applies(requirement: Requirement, extra: str = "") -> bool:
+    """Whether the requirement holds on this machine."""
+    return requirement.marker is None or requirement.marker.evaluate({"extra": extra})
 
 
 def compile_lists() -> dict[str, str]:
