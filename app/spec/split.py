@@ -1,0 +1,208 @@
+"""Which rows train, which validate and which test.
+
+Parts are half-open ranges of rows, or fractions of all rows drawn by a seed. Without a split all rows
+train.
+"""
+
+from itertools import pairwise
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
+
+from app.errors import InvalidDocument
+from app.spec.base import SpecModel
+from app.spec.dataset import RunData
+from app.spec.mistakes import mistake
+
+PARTS = ("train", "validation", "test")
+
+Range = Annotated[tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]], Field(strict=False)]
+"""`[first, end]`: the rows from `first` to before `end`, counted from 0."""
+
+
+def _as_ranges(value: Any) -> Any:
+    if (
+        isinstance(value, list | tuple)
+        and len(value) == 2
+        and not any(isinstance(v, list | tuple) for v in value)
+    ):
+        return [value]
+    return value
+
+
+class RowsPart(SpecModel):
+    """A part of the data by the numbers of its rows."""
+
+    rows: Annotated[
+        tuple[Range, ...],
+        Field(strict=False, min_length=1),
+        BeforeValidator(_as_ranges, json_schema_input_type=Range | list[Range]),
+    ]
+    """One half-open range `[first, end]`, or a list of them; no row twice."""
+
+    @model_validator(mode="after")
+    def _check_ranges(self) -> "RowsPart":
+        for first, end in self.rows:
+            if end <= first:
+                raise mistake(
+                    f"Expected a range [first, end] with first < end; received [{first}, {end}].", "rows"
+                )
+        for (_, end), (first, _) in pairwise(sorted(self.rows)):
+            if first < end:
+                raise mistake(f"Expected each row once; received row {first} in two ranges.", "rows")
+        return self
+
+
+class FractionPart(SpecModel):
+    """A part of the data by its share."""
+
+    fraction: Annotated[float, Field(gt=0, le=1)]
+    """Share of all rows, above 0, at most 1; rounded to whole rows."""
+
+
+def _kind(value: Any) -> str:
+    names_fraction = "fraction" in value if isinstance(value, dict) else isinstance(value, FractionPart)
+    return FractionPart.__name__ if names_fraction else RowsPart.__name__
+
+
+Part = Annotated[
+    Annotated[RowsPart, Tag(RowsPart.__name__)] | Annotated[FractionPart, Tag(FractionPart.__name__)],
+    Discriminator(_kind),
+]
+"""A part by rows or by fraction, told apart by the field it has."""
+
+
+class Split(SpecModel):
+    """The parts of the data."""
+
+    train: Part | None = None
+    """What the model is fitted to; without it, all rows that no other part names."""
+
+    validation: Part | None = None
+    """What is measured each epoch, and what early stopping looks at."""
+
+    test: Part | None = None
+    """What is measured once, at the end."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    """Draws the rows of fractions. Apart from the run's seed, so that repeated runs share their split."""
+
+    stratified: bool = False
+    """With fractions: keep the shares of the targets' classes the same in each part."""
+
+    @property
+    def parts(self) -> dict[str, Part]:
+        """The parts that are named."""
+        named = {part: getattr(self, part) for part in PARTS}
+        return {name: part for name, part in named.items() if part is not None}
+
+    @model_validator(mode="after")
+    def _check_parts(self) -> "Split":
+        parts = self.parts
+        fractions = {name: part for name, part in parts.items() if isinstance(part, FractionPart)}
+        if not fractions:
+            if self.stratified:
+                raise mistake("Expected parts by fraction with stratified; received rows.", "stratified")
+            self._check_overlap()
+        elif len(fractions) < len(parts):
+            other = next(name for name in parts if name not in fractions)
+            raise mistake("Expected a fraction, as the other parts are; received rows.", other)
+        elif sum(part.fraction for part in fractions.values()) > 1 + 1e-9:
+            total = sum(part.fraction for part in fractions.values())
+            raise mistake(
+                f"Expected fractions that sum to at most 1; received {total:g}.", next(iter(fractions))
+            )
+        return self
+
+    def _check_overlap(self) -> None:
+        ranges = [
+            (first, end, name)
+            for name, part in self.parts.items()
+            if isinstance(part, RowsPart)
+            for first, end in part.rows
+        ]
+        for (_, end, one), (first, _, other) in pairwise(sorted(ranges)):
+            if first < end:
+                raise mistake(
+                    f"Expected no row in two parts; received row {first} in {one} too.", other, "rows"
+                )
+
+
+Rows = NDArray[np.int64]
+
+
+def split_rows(split: Split | None, data: RunData) -> dict[str, Rows]:
+    """The row numbers of each part, in ascending order; the same for the same split and data.
+
+    Returns:
+        `train` and, where they are named, `validation` and `test`.
+
+    Raises:
+        InvalidDocument: a range ends after the last row, a part would be empty, or the targets have no
+            classes to stratify by.
+    """
+    samples = data.samples
+    if split is None or not split.parts:
+        return {"train": np.arange(samples)}
+    if any(isinstance(part, FractionPart) for part in split.parts.values()):
+        rows = _draw(split, data)
+    else:
+        rows = {name: _rows_of(name, part, samples) for name, part in split.parts.items()}
+    if split.train is None:
+        others = np.concatenate(list(rows.values()))
+        rows = {"train": np.setdiff1d(np.arange(samples), others), **rows}
+    if not rows["train"].size:
+        raise InvalidDocument.at("/split", f"Expected rows left to train; received parts with all {samples}.")
+    return rows
+
+
+def _rows_of(name: str, part: Part, samples: int) -> Rows:
+    assert isinstance(part, RowsPart)
+    for first, end in part.rows:
+        if end > samples:
+            raise InvalidDocument.at(
+                f"/split/{name}/rows",
+                f"Expected rows up to the {samples} samples there are; received [{first}, {end}].",
+            )
+    return np.concatenate([np.arange(first, end) for first, end in sorted(part.rows)])
+
+
+def _draw(split: Split, data: RunData) -> dict[str, Rows]:
+    """Deals the rows, in a random order, to the parts one after the other."""
+    samples = data.samples
+    order = np.random.default_rng(split.seed).permutation(samples)
+    if split.stratified:
+        order = order[_class_by_class(data, order)]
+    rows, share, start = {}, 0.0, 0
+    for name, part in split.parts.items():
+        assert isinstance(part, FractionPart)
+        share += part.fraction
+        end = round(share * samples)
+        if end == start:
+            raise InvalidDocument.at(
+                f"/split/{name}/fraction",
+                f"Expected a share of at least one of {samples} rows; received {part.fraction:g}.",
+            )
+        rows[name] = np.sort(order[start:end])
+        start = end
+    return rows
+
+
+def _class_by_class(data: RunData, order: Rows) -> Rows:
+    """An order in which every stretch has the classes in about the shares of the whole.
+
+    A class's k-th row of n stands at (k + ½)/n of the way.
+    """
+    targets = np.concatenate([y.reshape(len(y), -1) for y in data.targets.values()], axis=1)[order]
+    _, labels, counts = np.unique(targets, axis=0, return_inverse=True, return_counts=True)
+    if counts.max() == 1:
+        raise InvalidDocument.at(
+            "/split/stratified", "Expected targets that repeat, as classes do; received only different ones."
+        )
+    by_class = np.argsort(labels, kind="stable")
+    starts = np.cumsum(counts) - counts
+    ranks = np.empty(len(order), np.int64)
+    ranks[by_class] = np.arange(len(order)) - np.repeat(starts, counts)
+    return np.argsort((ranks + 0.5) / counts[labels], kind="stable")

@@ -1,0 +1,63 @@
+"""Read a body as strict JSON, and say where it isn't.
+
+NaN and Infinity aren't JSON, although Python's and JavaScript's habits make them common: a body that
+holds one is refused with the pointer of the number.
+"""
+
+import json
+from typing import Any
+
+import orjson
+
+from app.errors import FieldProblem, MalformedDocument
+from app.spec.pointers import join
+
+
+def read_json(body: bytes) -> Any:
+    """The JSON value in `body` (UTF-8).
+
+    Raises:
+        MalformedDocument: the body isn't JSON; the message names line and column, and for NaN or
+            Infinity the pointer leads to the number.
+    """
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise MalformedDocument([_find_problem(body, error)]) from error
+
+
+def _find_problem(body: bytes, error: orjson.JSONDecodeError) -> FieldProblem:
+    if not body.strip():
+        return FieldProblem("", "Expected JSON; received an empty body.")
+    try:
+        document = json.loads(body, parse_constant=_Constant, parse_float=_parse_float)
+    except (ValueError, RecursionError):
+        return FieldProblem("", f"Expected JSON; received text that is not JSON: {error}.")
+    pointer, constant = _find_constant(document)
+    return FieldProblem(pointer, f"Expected a finite number; received {constant.text}.")
+
+
+class _Constant:
+    """Stands for a number that JSON can't hold, where Python's lenient parser met one."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
+def _parse_float(text: str) -> "float | _Constant":
+    number = float(text)
+    return _Constant(text) if number in (float("inf"), float("-inf")) else number
+
+
+def _find_constant(document: Any) -> tuple[str, _Constant]:
+    waiting: list[tuple[str, Any]] = [("", document)]
+    while waiting:
+        pointer, value = waiting.pop()
+        if isinstance(value, _Constant):
+            return pointer, value
+        if isinstance(value, dict):
+            waiting += [(join(pointer, key), item) for key, item in reversed(value.items())]
+        elif isinstance(value, list):
+            waiting += [(join(pointer, index), value[index]) for index in reversed(range(len(value)))]
+    # Python's parser takes a little more than orjson's (a lone surrogate, say).
+    return "", _Constant("text that is not strict JSON")
