@@ -1,0 +1,60 @@
+"""Bodies: strict JSON in and out, and how both are described in the OpenAPI document.
+
+Requests are read as bytes and parsed by `app.spec.parsing`, whose messages point into the client's
+document; so FastAPI doesn't see a body parameter, and what it would have described is told it here.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from fastapi import Request
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from app.errors import UnsupportedMediaType
+from app.problems import Problem
+
+DOCUMENTS: dict[str, type[BaseModel]] = {}
+"""The classes of request bodies by name; `app.openapi` describes them."""
+
+_READABLE = ("application/json", "application/x-www-form-urlencoded")
+
+
+async def read_json_body(request: Request) -> bytes:
+    """The body of a request that carries JSON.
+
+    `application/x-www-form-urlencoded` is read as JSON too, as it's what `curl -d` says of any body, and
+    so is a body without a `Content-Type`.
+
+    Raises:
+        UnsupportedMediaType: the body says that it's something else, or compressed.
+    """
+    declared = request.headers.get("content-type", "application/json")
+    media_type = declared.partition(";")[0].strip().lower()
+    if media_type not in _READABLE and not media_type.endswith("+json"):
+        raise UnsupportedMediaType(
+            f"Expected a body of Content-Type application/json; received {declared!r}."
+        )
+    encoding = request.headers.get("content-encoding", "identity")
+    if encoding.lower() != "identity":
+        raise UnsupportedMediaType(f"Expected a body without Content-Encoding; received {encoding!r}.")
+    return await request.body()
+
+
+def json_answer(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """An answer in strict JSON; a number that isn't finite is null."""
+    body = orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_UTC_Z)
+    return Response(body, status, dict(headers or {}), "application/json")
+
+
+def json_body(document: type[BaseModel]) -> dict[str, Any]:
+    """The `openapi_extra` of a route that reads `document` from its body."""
+    DOCUMENTS[document.__name__] = document
+    schema = {"$ref": f"#/components/schemas/{document.__name__}"}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route that may answer with these errors."""
+    return {status: {"model": Problem} for status in sorted(statuses)}

@@ -1,0 +1,94 @@
+"""Questions of the API that only a worker can answer, because the answer needs Keras.
+
+A row is the question and, later, the answer. A thread of each worker looks for questions, so they are
+answered while runs train.
+"""
+
+import asyncio
+import time
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, Index, String, delete
+from sqlalchemy.orm import Mapped, mapped_column
+from starlette.concurrency import run_in_threadpool
+
+from app.database import Base, Database, UtcDateTime, utc_now
+from app.errors import FieldProblem, InvalidDocument, RunError, Unavailable
+from app.ids import new_id
+
+LOOK_SECONDS = 0.01
+"""Time between two looks for the answer."""
+
+
+class CallRow(Base):
+    """A question to a worker, and its answer."""
+
+    __tablename__ = "calls"
+    __table_args__ = (Index("ix_calls_status_id", "status", "id"),)
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(64))
+    """Which function answers; `app.worker.calls` knows them."""
+    status: Mapped[str] = mapped_column(String(16))
+    """`asked`, then `taken` by a worker, then `answered`."""
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    payload: Mapped[dict[str, Any]] = mapped_column(JSON)
+    answer: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    error: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+
+
+async def ask_worker(database: Database, kind: str, payload: dict[str, Any], timeout_seconds: float) -> Any:
+    """What a worker answers.
+
+    Args:
+        database: where the question is put.
+        kind: which function answers.
+        payload: its argument, in JSON's types.
+        timeout_seconds: how long to wait.
+
+    Raises:
+        InvalidDocument: the function said so.
+        RunError: the function said so.
+        Unavailable: no worker answered in time, or the function failed.
+    """
+    call_id = await run_in_threadpool(_ask, database, kind, payload)
+    give_up_at = time.monotonic() + timeout_seconds
+    try:
+        while True:
+            call = await run_in_threadpool(_look, database, call_id)
+            if call is not None and call.status == "answered":
+                return _answer_of(call)
+            if call is None or time.monotonic() > give_up_at:
+                raise Unavailable("No worker has answered in time. Is one running, and ready? See /readyz.")
+            await asyncio.sleep(LOOK_SECONDS)
+    finally:
+        await run_in_threadpool(_forget, database, call_id)
+
+
+def _ask(database: Database, kind: str, payload: dict[str, Any]) -> str:
+    call = CallRow(id=new_id("call"), kind=kind, status="asked", created_at=utc_now(), payload=payload)
+    with database.writing() as session:
+        session.add(call)
+    return call.id
+
+
+def _look(database: Database, call_id: str) -> CallRow | None:
+    with database.reading() as session:
+        return session.get(CallRow, call_id)
+
+
+def _forget(database: Database, call_id: str) -> None:
+    with database.writing() as session:
+        session.execute(delete(CallRow).where(CallRow.id == call_id))
+
+
+def _answer_of(call: CallRow) -> Any:
+    if call.error is None:
+        return call.answer
+    message = call.error["message"]
+    if call.error["problems"]:
+        raise InvalidDocument([FieldProblem(*problem) for problem in call.error["problems"]])
+    if call.error["kind"] == "run_error":
+        raise RunError(message, call.error["pointer"])
+    raise Unavailable(message)

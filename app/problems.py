@@ -1,0 +1,169 @@
+"""Errors as answers: every one is `application/problem+json` (RFC 9457), none shows a traceback.
+
+The form is `{"type", "title", "status", "detail", "errors": [{"pointer", "message"}]}` and `code`, the
+stable word of `app.errors`. `pointer` is a JSON Pointer into the posted document; a problem with a
+parameter of the request names it in `parameter` instead.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from app.errors import (
+    Conflict,
+    IdempotencyMismatch,
+    InvalidDocument,
+    KerbError,
+    NotFound,
+    RunError,
+    TooLarge,
+    Unavailable,
+    UnsupportedMediaType,
+)
+
+logger = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+
+# The first class that matches gives the status.
+_STATUSES: tuple[tuple[type[KerbError], int], ...] = (
+    (InvalidDocument, 422),
+    (IdempotencyMismatch, 422),
+    (RunError, 422),
+    (NotFound, 404),
+    (Conflict, 409),
+    (TooLarge, 413),
+    (UnsupportedMediaType, 415),
+    (Unavailable, 503),
+)
+
+RETRY_AFTER_SECONDS = 2
+"""What a client is told to wait when a part of the service isn't ready."""
+
+
+class ProblemField(BaseModel):
+    """One wrong field of a document, or one wrong parameter of a request."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    pointer: str
+    """JSON Pointer (RFC 6901) into the posted document; `""` is the whole of it."""
+    message: str
+    """What was expected and what was received."""
+    parameter: str | None = None
+    """Name of the wrong query parameter or header, if it isn't the document that is wrong."""
+
+
+class Problem(BaseModel):
+    """An error (RFC 9457)."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    type: str
+    """URI of the kind of problem."""
+    title: str
+    """The kind of problem in words."""
+    status: int
+    """The HTTP status of the answer."""
+    detail: str
+    """What is wrong here."""
+    code: str
+    """Stable word for the kind of problem."""
+    errors: list[ProblemField]
+    """Each wrong field; empty where no single field is to blame."""
+
+
+def add_problem_handlers(app: FastAPI) -> None:
+    """Makes every error of `app` a problem document."""
+    app.add_exception_handler(KerbError, _handle_kerb_error)
+    app.add_exception_handler(RequestValidationError, _handle_request_error)
+    app.add_exception_handler(HTTPException, _handle_http_error)
+    app.add_exception_handler(Exception, _handle_unexpected)
+
+
+def problem_response(error: KerbError) -> Response:
+    """The answer to `error`."""
+    status = next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == 503 else None
+    return _respond(status, error.code, error.title, error.message, _fields(error), headers)
+
+
+def _fields(error: KerbError) -> list[dict[str, Any]]:
+    if isinstance(error, InvalidDocument):
+        return [{"pointer": pointer, "message": message} for pointer, message in error.problems]
+    if isinstance(error, RunError) and error.pointer is not None:
+        return [{"pointer": error.pointer, "message": error.message}]
+    return []
+
+
+def _respond(
+    status: int,
+    code: str,
+    title: str,
+    detail: str,
+    errors: Sequence[Mapping[str, Any]] = (),
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    body = {
+        "type": f"urn:kerb:problem:{code}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "code": code,
+        "errors": list(errors),
+    }
+    return Response(orjson.dumps(body), status, dict(headers or {}), MEDIA_TYPE)
+
+
+async def _handle_kerb_error(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, KerbError)
+    return problem_response(error)
+
+
+async def _handle_request_error(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    problems = [_parameter_problem(details) for details in error.errors()]
+    detail = f"{problems[0]['parameter']}: {problems[0]['message']}"
+    return _respond(422, "invalid_request", "The request is not valid", detail, problems)
+
+
+def _parameter_problem(details: Mapping[str, Any]) -> dict[str, str]:
+    _place, *path = details["loc"]
+    expected = str(details["msg"]).removeprefix("Input should be ").removeprefix("Value error, ")
+    received = "nothing" if details["type"] == "missing" else repr(details["input"])
+    return {
+        "pointer": "",
+        "parameter": ".".join(str(part) for part in path),
+        "message": f"Expected {expected}; received {received}.",
+    }
+
+
+async def _handle_http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    phrase = HTTPStatus(error.status_code).phrase
+    detail = error.detail if error.detail != phrase else ""
+    if error.status_code == 404:
+        detail = f"There is nothing at {request.url.path}."
+    elif error.status_code == 405:
+        detail = f"{request.url.path} does not answer to {request.method}."
+    code = phrase.lower().replace(" ", "_").replace("-", "_")
+    return _respond(error.status_code, code, phrase, detail or phrase, headers=error.headers)
+
+
+async def _handle_unexpected(request: Request, error: Exception) -> Response:
+    # Starlette's outermost layer logs the traceback of what arrives here.
+    logger.error("request failed method=%s path=%s error=%r", request.method, request.url.path, error)
+    return _respond(
+        500,
+        "internal_error",
+        "The service made a mistake",
+        "Something went wrong that is no fault of the request. The service's log has the details.",
+    )

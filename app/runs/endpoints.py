@@ -1,0 +1,249 @@
+"""The routes of runs: HTTP in, HTTP out; what happens is in `app.runs.service`."""
+
+import re
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Request
+from pydantic import AfterValidator
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import FileResponse, Response
+
+from app.bodies import json_answer, json_body, problems, read_json_body
+from app.errors import NotFound
+from app.runs import schemas, service
+from app.runs.answers import metrics_answer, run_answer
+from app.runs.files import ARTIFACTS
+from app.runs.history import read_history
+from app.runs.service import RunFilter
+from app.runs.tables import RunStatus
+from app.spec.checks import check_run
+from app.spec.parsing import parse_run
+from app.spec.run import RunSpec
+from app.state import Shared, State
+
+router = APIRouter(tags=["runs"])
+
+MOST_EPOCHS = 2**31 - 1
+
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("a moment between the years 1 and 9999") from error
+
+
+def _tag(text: str) -> str:
+    if ":" not in text:
+        raise ValueError("key:value")
+    return text
+
+
+Moment = Annotated[datetime, AfterValidator(_in_utc)]
+Tag = Annotated[str, AfterValidator(_tag)]
+
+
+@router.post(
+    "/runs",
+    status_code=201,
+    response_model=schemas.Run,
+    responses=problems(413, 415, 422),
+    openapi_extra=json_body(RunSpec),
+)
+async def post_run(
+    request: Request,
+    state: Shared,
+    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255)] = None,
+    prefer: Annotated[str | None, Header()] = None,
+) -> Response:
+    """Puts a run into the queue.
+
+    - `Idempotency-Key`: a repeated request with the same key and body answers with the same run; with another
+      body it's refused.
+    - `Prefer: wait=SECONDS`: the answer comes when the run has ended, or when that time is up.
+    """
+    body = await read_json_body(request)
+    run_id = await run_in_threadpool(_create_run, state, body, idempotency_key)
+    headers = {"Location": f"/runs/{run_id}"}
+    wait_seconds = _read_wait(prefer)
+    if wait_seconds is not None:
+        wait_seconds = min(wait_seconds, state.settings.max_wait_seconds)
+        await state.watcher.wait_until_ended(run_id, wait_seconds)
+        headers["Preference-Applied"] = f"wait={wait_seconds:g}"
+    return await run_in_threadpool(_answer_run, state, run_id, 201, headers)
+
+
+def _create_run(state: State, body: bytes, idempotency_key: str | None) -> str:
+    body_hash = service.hash_body(body)
+    if idempotency_key is not None:
+        with state.database.reading() as session:
+            repeated = service.find_repeated(session, idempotency_key, body_hash)
+            if repeated is not None:
+                return repeated.id
+    spec = parse_run(body)
+    check_run(spec)
+    with state.database.writing() as session:
+        return service.create_run(session, spec, body_hash, idempotency_key).id
+
+
+def _read_wait(prefer: str | None) -> float | None:
+    """The seconds of `wait` in a `Prefer` header (RFC 7240); preferences that can't be read are ignored."""
+    found = re.search(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,9}(?:\.\d+)?)", prefer or "", re.IGNORECASE)
+    return float(found[1]) if found else None
+
+
+def _answer_run(
+    state: State, run_id: str, status: int = 200, headers: dict[str, str] | None = None
+) -> Response:
+    with state.database.reading() as session:
+        run = service.get_run(session, run_id)
+        return json_answer(run_answer(run, service.get_inline_data(session, run_id)), status, headers)
+
+
+@router.post(
+    "/runs/validate",
+    response_model=schemas.ValidRun,
+    responses=problems(413, 415, 422),
+    openapi_extra=json_body(RunSpec),
+)
+async def validate_run(request: Request) -> Response:
+    """Checks a run document to the end, shapes included, and trains nothing."""
+    body = await read_json_body(request)
+    return json_answer(asdict(await run_in_threadpool(lambda: check_run(parse_run(body)))))
+
+
+@router.get("/runs", response_model=schemas.RunList, responses=problems(422))
+def list_runs(
+    state: Shared,
+    status: Annotated[RunStatus | None, Query(description="Only runs of this status.")] = None,
+    name: Annotated[str | None, Query(description="Only runs of exactly this name.")] = None,
+    tag: Annotated[
+        list[Tag] | None, Query(description="Only runs with this tag, `key:value`; repeatable.")
+    ] = None,
+    created_after: Annotated[
+        Moment | None, Query(description="Only runs made later; without a zone, UTC.")
+    ] = None,
+    created_before: Annotated[Moment | None, Query(description="Only runs made earlier.")] = None,
+    limit: Annotated[int, Query(ge=1, le=500, description="Most runs of the answer.")] = 50,
+    after: Annotated[
+        str | None, Query(pattern="^run_[0-9a-f]{26}$", description="`next` of the page before.")
+    ] = None,
+) -> Response:
+    """Runs, the newest first. Arrays of inline datasets are left out; their shapes stand in their place."""
+    tags = [(key, value) for key, _, value in (text.partition(":") for text in tag or ())]
+    wanted = RunFilter(status, name, tags, created_after, created_before)
+    with state.database.reading() as session:
+        runs, more = service.list_runs(session, wanted, limit, after)
+    return json_answer({"items": [run_answer(run) for run in runs], "next": runs[-1].id if more else None})
+
+
+@router.get("/runs/{run_id}", response_model=schemas.Run, responses=problems(404))
+def get_run(run_id: str, state: Shared) -> Response:
+    """One run: document, status, progress, times, verdicts, error."""
+    return _answer_run(state, run_id)
+
+
+@router.delete("/runs/{run_id}", status_code=204, response_class=Response, responses=problems(404, 409))
+def delete_run(run_id: str, state: Shared) -> Response:
+    """Deletes a run, its history and its artifacts. One that is being trained must be cancelled first."""
+    with state.database.writing() as session:
+        service.delete_run(session, run_id)
+    state.files.remove(run_id)
+    return Response(status_code=204)
+
+
+@router.post("/runs/{run_id}/cancel", response_model=schemas.Run, responses=problems(404, 409))
+def cancel_run(run_id: str, state: Shared) -> Response:
+    """Cancels a run that is queued or being trained; the worker stops within a second."""
+    with state.database.writing() as session:
+        service.cancel_run(session, run_id)
+    return _answer_run(state, run_id)
+
+
+@router.get(
+    "/runs/{run_id}/metrics",
+    response_model=schemas.Metrics,
+    responses=problems(404, 422) | {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
+)
+def get_metrics(
+    run_id: str,
+    state: Shared,
+    since_epoch: Annotated[int, Query(ge=0, le=MOST_EPOCHS, description="Only epochs after this one.")] = 0,
+    max_points: Annotated[
+        int | None, Query(ge=1, le=MOST_EPOCHS, description="At most so many epochs, evenly spread.")
+    ] = None,
+    accept: Annotated[str, Header()] = "application/json",
+) -> Response:
+    """The history, one entry an epoch; as CSV if `Accept` prefers `text/csv`."""
+    with state.database.reading() as session:
+        run = service.get_run(session, run_id)
+        history = read_history(session, run, since_epoch)
+    if max_points is not None:
+        history = history.thinned(max_points)
+    if _prefers_csv(accept):
+        return Response(history.csv(), media_type="text/csv")
+    return json_answer(metrics_answer(run, history))
+
+
+def _prefers_csv(accept: str) -> bool:
+    """Whether an `Accept` header rates CSV above JSON."""
+    ratings = {"text/csv": 0.0, "application/json": 0.0}
+    for part in accept.lower().split(","):
+        media_range, *parameters = (piece.strip() for piece in part.split(";"))
+        quality = next((_quality(text) for text in parameters if text.startswith("q=")), 1.0)
+        for media_type in ratings:
+            if media_range in (media_type, media_type.partition("/")[0] + "/*", "*/*"):
+                ratings[media_type] = max(ratings[media_type], quality)
+    return ratings["text/csv"] > ratings["application/json"]
+
+
+def _quality(text: str) -> float:
+    try:
+        return float(text.removeprefix("q="))
+    except ValueError:
+        return 0.0
+
+
+@router.get("/runs/{run_id}/statistics", response_model=schemas.Statistics, responses=problems(404, 409))
+def get_statistics(run_id: str, state: Shared) -> Response:
+    """The final statistics of a run that succeeded."""
+    with state.database.reading() as session:
+        run = service.get_succeeded_run(session, run_id)
+        return json_answer({"run_id": run.id, **(run.statistics or {})})
+
+
+@router.get("/runs/{run_id}/artifacts", response_model=schemas.ArtifactList, responses=problems(404, 409))
+def list_artifacts(run_id: str, state: Shared) -> Response:
+    """The files of a run that succeeded."""
+    with state.database.reading() as session:
+        service.get_succeeded_run(session, run_id)
+    folder = state.files.artifacts(run_id)
+    items = [
+        {
+            "name": name,
+            "bytes": (folder / name).stat().st_size,
+            "media_type": media_type,
+            "href": f"/runs/{run_id}/artifacts/{name}",
+        }
+        for name, media_type in ARTIFACTS.items()
+        if (folder / name).is_file()
+    ]
+    return json_answer({"items": items})
+
+
+@router.get(
+    "/runs/{run_id}/artifacts/{name}",
+    response_class=FileResponse,
+    responses=problems(404, 409)
+    | {200: {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}},
+)
+def get_artifact(run_id: str, name: str, state: Shared) -> Response:
+    """One file of a run that succeeded."""
+    with state.database.reading() as session:
+        service.get_succeeded_run(session, run_id)
+    path = state.files.artifacts(run_id) / name
+    if name not in ARTIFACTS or not path.is_file():
+        raise NotFound(f"Run {run_id} has no artifact {name!r}; it may have {', '.join(ARTIFACTS)}.")
+    return FileResponse(path, media_type=ARTIFACTS[name], filename=name)

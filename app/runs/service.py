@@ -1,0 +1,203 @@
+"""What can be done with runs: make, find, cancel, delete. Knows no HTTP."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import delete, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app.database import utc_now
+from app.errors import Conflict, IdempotencyMismatch, NotFound
+from app.ids import new_id
+from app.runs.tables import ENDED, RunDataRow, RunRow, RunStatus, RunTagRow
+from app.spec.run import RunSpec
+
+
+@dataclass(frozen=True)
+class RunFilter:
+    """Which runs a list shows.
+
+    Attributes:
+        status: only of this status.
+        name: only of exactly this name.
+        tags: only with all of these (key, value).
+        created_after: only made later than this.
+        created_before: only made earlier than this.
+    """
+
+    status: RunStatus | None = None
+    name: str | None = None
+    tags: Sequence[tuple[str, str]] = field(default=())
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+
+
+def hash_body(body: bytes) -> str:
+    """What tells one posted body from another."""
+    return hashlib.sha256(body).hexdigest()
+
+
+def find_repeated(session: Session, idempotency_key: str, body_hash: str) -> RunRow | None:
+    """The run that an earlier request with the same key made.
+
+    Raises:
+        IdempotencyMismatch: that request had another body.
+    """
+    run = session.scalars(select(RunRow).where(RunRow.idempotency_key == idempotency_key)).first()
+    if run is not None and run.body_hash != body_hash:
+        raise IdempotencyMismatch(
+            f"Expected the body that came with this Idempotency-Key before, for {run.id}; received another."
+        )
+    return run
+
+
+def create_run(session: Session, spec: RunSpec, body_hash: str, idempotency_key: str | None) -> RunRow:
+    """Puts a checked run into the queue, or finds the one that the same key made meanwhile."""
+    document = spec.document()
+    inline = document["dataset"].get("inline")
+    if inline is not None:
+        document["dataset"]["inline"] = shapes_of(inline)
+    run = RunRow(
+        id=new_id("run"),
+        name=spec.name,
+        tags=dict(spec.tags),
+        status="queued",
+        created_at=utc_now(),
+        epochs=spec.fit.epochs,
+        verdicts=[],
+        idempotency_key=idempotency_key,
+        body_hash=body_hash,
+        document=document,
+    )
+    try:
+        with session.begin_nested():
+            session.add(run)
+    except IntegrityError:
+        repeated = find_repeated(session, idempotency_key, body_hash) if idempotency_key else None
+        if repeated is None:
+            raise
+        return repeated
+    session.add_all(RunTagRow(run_id=run.id, key=key, value=value) for key, value in run.tags.items())
+    if inline is not None:
+        session.add(RunDataRow(run_id=run.id, inline=orjson.dumps(inline)))
+    session.flush()
+    return run
+
+
+def shapes_of(arrays: Any) -> Any:
+    """The same object with each nested list replaced by `{"shape": [samples, …]}`."""
+    if isinstance(arrays, dict):
+        return {name: shapes_of(value) for name, value in arrays.items()}
+    if not isinstance(arrays, list):
+        return arrays
+    shape = []
+    while isinstance(arrays, list):
+        shape.append(len(arrays))
+        arrays = arrays[0] if arrays else None
+    return {"shape": shape}
+
+
+def get_run(session: Session, run_id: str) -> RunRow:
+    """The run of that id.
+
+    Raises:
+        NotFound: there is none.
+    """
+    run = session.get(RunRow, run_id)
+    if run is None:
+        raise NotFound(f"There is no run {run_id!r}.")
+    return run
+
+
+def get_succeeded_run(session: Session, run_id: str) -> RunRow:
+    """The run of that id, which has a model.
+
+    Raises:
+        NotFound: there is none.
+        Conflict: it didn't succeed, or hasn't yet.
+    """
+    run = get_run(session, run_id)
+    if run.status != "succeeded":
+        raise Conflict(f"Expected a run that succeeded; run {run_id} is {run.status}.")
+    return run
+
+
+def get_inline_data(session: Session, run_id: str) -> bytes | None:
+    """The JSON of a run's inline dataset; None if its data lie elsewhere."""
+    return session.scalar(select(RunDataRow.inline).where(RunDataRow.run_id == run_id))
+
+
+def list_runs(
+    session: Session, wanted: RunFilter, limit: int, after: str | None
+) -> tuple[list[RunRow], bool]:
+    """Runs from the newest on, and whether there are more.
+
+    Args:
+        session: a transaction.
+        wanted: which.
+        limit: at most as many.
+        after: id of the last run of the page before.
+    """
+    query = select(RunRow).order_by(RunRow.id.desc()).limit(limit + 1)
+    if after is not None:
+        query = query.where(RunRow.id < after)
+    if wanted.status is not None:
+        query = query.where(RunRow.status == wanted.status)
+    if wanted.name is not None:
+        query = query.where(RunRow.name == wanted.name)
+    if wanted.created_after is not None:
+        query = query.where(RunRow.created_at > wanted.created_after)
+    if wanted.created_before is not None:
+        query = query.where(RunRow.created_at < wanted.created_before)
+    for key, value in wanted.tags:
+        tagged = select(RunTagRow.run_id).where(RunTagRow.key == key, RunTagRow.value == value)
+        query = query.where(RunRow.id.in_(tagged))
+    runs = list(session.scalars(query))
+    return runs[:limit], len(runs) > limit
+
+
+def cancel_run(session: Session, run_id: str) -> RunRow:
+    """Ends a run that is queued or running; one that is cancelled already stays so.
+
+    The row says so at once. A worker that trains the run finds that it lost it, and stops within a second.
+
+    Raises:
+        NotFound: there is none.
+        Conflict: it ended by itself before.
+    """
+    cancelled = session.execute(
+        update(RunRow)
+        .where(RunRow.id == run_id, RunRow.status.in_(("queued", "running")))
+        .values(status="cancelled", finished_at=utc_now(), worker_id=None, lease_expires_at=None)
+        .returning(RunRow.id)
+    ).first()
+    run = get_run(session, run_id)
+    if cancelled is None and run.status != "cancelled":
+        raise Conflict(f"Expected a run that is queued or running; run {run_id} has {run.status}.")
+    return run
+
+
+def delete_run(session: Session, run_id: str) -> None:
+    """Removes a run's rows; its files are for the caller to remove once that is committed.
+
+    Raises:
+        NotFound: there is none.
+        Conflict: it's being trained; cancel it first.
+    """
+    unless_running = delete(RunRow).where(RunRow.id == run_id, RunRow.status != "running")
+    if session.execute(unless_running.returning(RunRow.id)).first() is None:
+        run = get_run(session, run_id)
+        raise Conflict(
+            f"Expected a run that is not being trained; run {run.id} is {run.status}. Cancel it first."
+        )
+
+
+def find_ended(session: Session, run_ids: Sequence[str]) -> set[str]:
+    """Those of the runs that have ended, or are gone."""
+    going = select(RunRow.id).where(RunRow.id.in_(run_ids), RunRow.status.not_in(ENDED))
+    return set(run_ids) - set(session.scalars(going))

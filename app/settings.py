@@ -1,0 +1,73 @@
+"""Settings of the service, each from the environment variable `KERB_` + its name in capitals.
+
+Example:
+    `KERB_DATA_DIR=/var/lib/kerb KERB_PORT=9000 kerb serve`
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Everything that can be set from outside."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="KERB_", extra="forbid", frozen=True, use_attribute_docstrings=True
+    )
+
+    host: str = "127.0.0.1"
+    """Address that `kerb serve` listens on."""
+
+    port: int = Field(default=8000, ge=0, le=65535)
+    """TCP port that `kerb serve` listens on."""
+
+    data_dir: Path = Path("data")
+    """Folder of the database, the artifacts and the checkpoints. Made if it doesn't exist."""
+
+    database_url: str = ""
+    """SQLAlchemy URL of the database; empty means SQLite, in `kerb.db` of the data folder."""
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """Least severe level that is logged, on standard error."""
+
+    max_body_bytes: int = Field(default=64 * 1024 * 1024, ge=1)
+    """Largest request body that is read; a larger one is answered with `413`."""
+
+    max_wait_seconds: float = Field(default=60.0, ge=0)
+    """Longest that `Prefer: wait` holds an answer back; a longer wish is cut to this."""
+
+    workers: int = Field(default=1, ge=0, le=64)
+    """Worker processes that `kerb serve` keeps alive; 0 where workers run on other machines."""
+
+    runs_per_worker: int = Field(default=100, ge=1)
+    """Runs after which a worker ends and a fresh one takes its place, so that memory can't grow forever."""
+
+    poll_seconds: float = Field(default=0.02, gt=0, le=60)
+    """How often an idle worker looks for a queued run."""
+
+    lease_seconds: float = Field(default=10.0, ge=1)
+    """How long a claimed run stays with a worker that gives no sign of life; then another may claim it."""
+
+    max_attempts: int = Field(default=5, ge=1)
+    """How often a run is tried whose worker dies; after that it fails with `worker_lost`."""
+
+    checkpoint_seconds: float = Field(default=2.0, ge=0)
+    """Least time between two checkpoints of a run in training."""
+
+    stop_seconds: float = Field(default=10.0, gt=0)
+    """How long a worker may take to put its run aside when the service stops, before it is killed."""
+
+    call_seconds: float = Field(default=30.0, gt=0)
+    """How long a request waits for an answer that only a worker can compute, before it gets `503`."""
+
+    def url_of_database(self) -> str:
+        """The SQLAlchemy URL, with the default filled in."""
+        return self.database_url or f"sqlite:///{self.data_dir.absolute() / 'kerb.db'}"
+
+    def environment(self) -> dict[str, str]:
+        """The variables that give a child process these very settings."""
+        values = self.model_dump(mode="json") | {"data_dir": str(self.data_dir.absolute())}
+        return {f"KERB_{name.upper()}": str(value) for name, value in values.items()}
