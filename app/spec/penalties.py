@@ -63,7 +63,9 @@ class ElementsAbovePenalty(quantities.ElementsAbove, _Weighted):
     @model_validator(mode="after")
     def _k_with_top_k_excess(self) -> "ElementsAbovePenalty":
         if self.surrogate == "top_k_excess" and self.k is None:
-            raise mistake("Expected how many elements may be above, with top_k_excess; received nothing.", "k")
+            raise mistake(
+                "Expected how many elements may be above, with top_k_excess; received nothing.", "k"
+            )
         if self.surrogate != "top_k_excess" and self.k is not None:
             raise mistake(f'Expected k only with the surrogate "top_k_excess"; received {self.k}.', "k")
         return self

@@ -95,7 +95,9 @@ class Bounds(_Measured):
             return self
         length = max(len(lower), len(upper))
         if len(lower) not in (1, length) or len(upper) not in (1, length):
-            raise mistake(f"Expected as many numbers as in lower, {len(lower)}; received {len(upper)}.", "upper")
+            raise mistake(
+                f"Expected as many numbers as in lower, {len(lower)}; received {len(upper)}.", "upper"
+            )
         for low, high in zip(_stretched(lower, length), _stretched(upper, length), strict=True):
             if low > high:
                 raise mistake(f"Expected at least lower, {low:g}; received {high:g}.", "upper")
@@ -148,7 +150,10 @@ class TotalVariation(_Measured):
 
 
 class Entropy(_Measured):
-    """`−Σ ŷ·ln ŷ` of each sample, in nats, with ŷ clipped to [1e-7, 1]: for outputs that are probabilities."""
+    """`−Σ ŷ·ln ŷ` of each sample, in nats: for outputs that are probabilities.
+
+    The logarithm takes ŷ clipped to [1e-7, 1].
+    """
 
     type: Literal["entropy"]
     """Kind of quantity."""
@@ -166,12 +171,18 @@ class Orthogonality(_MeasuredOnWeights):
     """Kind of quantity."""
 
 
-def _as_list(bound: Threshold | None) -> tuple[float, ...] | None:
+Differentiable = (
+    ExcessAbove | ShortfallBelow | Bounds | Linear | SumTo | NormOf | TotalVariation | Entropy | Orthogonality
+)
+"""The quantities that gradients flow through as they are."""
+
+
+def _as_list(bound: Threshold | None) -> list[float] | None:
     """The numbers of a bound that the document alone tells, else None."""
     if isinstance(bound, float):
-        return (bound,)
-    return bound if isinstance(bound, tuple) else None
+        return [bound]
+    return bound if isinstance(bound, list) else None
 
 
-def _stretched(numbers: tuple[float, ...], length: int) -> tuple[float, ...]:
+def _stretched(numbers: list[float], length: int) -> list[float]:
     return numbers * length if len(numbers) == 1 else numbers

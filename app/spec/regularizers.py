@@ -69,7 +69,8 @@ class ActivityL1L2(SpecModel):
 
 class ActivityOrthogonal(Orthogonal):
     """`factor` times the mean absolute cosine between the samples' activations (rows), or the units'
-    (columns)."""
+    (columns).
+    """
 
     reduction: Literal["per_sample", "sum"] = "per_sample"
     """`per_sample`: divided by the batch size, as Keras 3 does. `sum`: not divided."""
@@ -89,7 +90,9 @@ def _spelled_out(value: Any) -> Any:
     if kind in ("l1", "l2"):
         other = "l2" if kind == "l1" else "l1"
         if other in value:
-            raise mistake(f'Expected only {kind} with type {kind}, or type "l1_l2"; received {other} too.', other)
+            raise mistake(
+                f'Expected only {kind} with type {kind}, or type "l1_l2"; received {other} too.', other
+            )
         return {kind: KERAS_DEFAULT_STRENGTH, **value, "type": "l1_l2"}
     return {**value, "type": kind}
 

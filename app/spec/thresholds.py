@@ -11,7 +11,7 @@ from pydantic import Discriminator, Field, Tag
 
 from app.spec.base import SpecModel
 
-Numbers = Annotated[tuple[float, ...], Field(strict=False, min_length=1)]
+Numbers = Annotated[list[float], Field(min_length=1)]
 """A JSON list of numbers, with at least one."""
 
 
@@ -40,7 +40,7 @@ def _kind(value: Any) -> str | None:
     """Tag of the form in which a threshold is written, None if it is none of them."""
     if isinstance(value, (int, float)):
         return "<number>"
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, list):
         return "<list>"
     for name in ("column", "quantile", "mean_plus_std"):
         if name in value if isinstance(value, dict) else hasattr(value, name):

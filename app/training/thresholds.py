@@ -1,0 +1,62 @@
+"""Thresholds as tensors, for a batch of samples."""
+
+from collections.abc import Mapping, Sequence
+
+import tensorflow as tf
+
+from app.spec.thresholds import (
+    ColumnThreshold,
+    MeanPlusStdThreshold,
+    QuantileThreshold,
+    Threshold,
+)
+
+
+def threshold_values(
+    threshold: Threshold, elements: tf.Tensor, columns: Mapping[str, tf.Tensor]
+) -> tf.Tensor:
+    """τ for each element, without gradient.
+
+    A threshold that changes with the prediction is a fixed number at each step: were gradients to flow
+    through it, a penalty could be lowered by moving the elements that the threshold is made of.
+
+    Args:
+        threshold: as the document has it.
+        elements: the samples' elements, float32 `(batch_size, elements)`.
+        columns: columns of the dataset, `(batch_size,)` or `(batch_size, …)`.
+
+    Returns:
+        float32, `()`, `(elements,)`, `(batch_size, 1)` or `(batch_size, elements)`.
+    """
+    match threshold:
+        case ColumnThreshold():
+            return tf.reshape(tf.cast(columns[threshold.column], tf.float32), (tf.shape(elements)[0], -1))
+        case QuantileThreshold():
+            return quantile(tf.stop_gradient(elements), threshold.quantile)
+        case MeanPlusStdThreshold():
+            fixed = tf.stop_gradient(elements)
+            mean = tf.reduce_mean(fixed, axis=1, keepdims=True)
+            return mean + threshold.mean_plus_std * tf.math.reduce_std(fixed, axis=1, keepdims=True)
+        case float() | Sequence():
+            return tf.constant(threshold, tf.float32)
+
+
+def quantile(elements: tf.Tensor, q: float) -> tf.Tensor:
+    """Quantile of each row, interpolated linearly, as `numpy.quantile` does.
+
+    Args:
+        elements: float32 `(rows, n)`, n known when the function is traced.
+        q: 0 is each row's least element, 1 its largest.
+
+    Returns:
+        float32 `(rows, 1)`.
+    """
+    n = elements.shape[1]
+    position = q * (n - 1)
+    lower = min(int(position), max(n - 2, 0))
+    # top_k, because XLA sorts several times slower on a CPU.
+    largest = tf.math.top_k(elements, n - lower).values  # (rows, n - lower), from the largest down
+    if n == 1:
+        return largest
+    low, high = largest[:, -1:], largest[:, -2:-1]
+    return low + (high - low) * (position - lower)
