@@ -1,0 +1,36 @@
+"""Writes docs/settings.md from the fields of `app.settings.Settings`.
+
+    .venv/bin/python docs/make_settings.py
+
+A test compares the file with what this would write.
+"""
+
+from pathlib import Path
+
+from app.settings import Settings
+
+TARGET = Path(__file__).resolve().parent / "settings.md"
+
+INTRODUCTION = """# Settings
+
+Each setting is an environment variable. `kerb serve --host`, `--port` and `--data-dir` go before theirs.
+
+This file is written by `docs/make_settings.py` from `app/settings.py`.
+
+| variable | default | what it is |
+| --- | --- | --- |
+"""
+
+
+def render() -> str:
+    """The text of docs/settings.md."""
+    lines = []
+    for name, field in Settings.model_fields.items():
+        default = f"`{field.default}`" if str(field.default) else "empty"
+        description = " ".join((field.description or "").split())
+        lines.append(f"| `KERB_{name.upper()}` | {default} | {description} |\n")
+    return INTRODUCTION + "".join(lines)
+
+
+if __name__ == "__main__":
+    TARGET.write_text(render())
