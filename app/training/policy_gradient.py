@@ -31,7 +31,7 @@ def count_with_policy_gradient(
     Returns:
         float32 `(batch_size, elements)`, 1 above and 0 below the threshold.
     """
-    noise = tf.random.stateless_normal(tf.concat([[samples], tf.shape(distance)], axis=0), seed, alg="philox")
+    noise = tf.random.stateless_normal(tf.concat([[samples], tf.shape(distance)], axis=0), seed)
     above = tf.cast(distance + stddev * noise > 0, distance.dtype)
     # The mean without the draw itself differs from the mean of all by the factor S/(S−1).
     advantage = (above - tf.reduce_mean(above, axis=0)) * (samples / (samples - 1))
