@@ -39,6 +39,7 @@ from app.spec.losses.keras import (
 from app.spec.losses.own import (
     AsymmetricSquaredError,
     DIoU,
+    Expression,
     GIoU,
     IoU,
     Pinball,
@@ -48,7 +49,19 @@ from app.spec.losses.own import (
 from app.spec.names import typed
 from app.spec.pointers import join
 
-__all__ = ["AnyLoss", "Loss", "LossSpec", "OutputLoss", "Part", "SingleLoss", "Sum", "SumTerm", "loss_parts"]
+__all__ = [
+    "LOSSES",
+    "AnyLoss",
+    "Expression",
+    "Loss",
+    "LossSpec",
+    "OutputLoss",
+    "Part",
+    "SingleLoss",
+    "Sum",
+    "SumTerm",
+    "loss_parts",
+]
 
 _AnySingle = (
     MeanSquaredError
@@ -77,6 +90,7 @@ _AnySingle = (
     | IoU
     | GIoU
     | DIoU
+    | Expression
 )
 
 LOSSES: dict[str, type[Loss]] = {loss.model_fields["type"].default: loss for loss in get_args(_AnySingle)}
@@ -142,7 +156,9 @@ def _with_weight(value: Any) -> Any:
 
 
 LossByOutput = Annotated[
-    dict[str, Annotated[OutputLoss, BeforeValidator(_with_weight, json_schema_input_type=AnyLoss | OutputLoss)]],
+    dict[
+        str, Annotated[OutputLoss, BeforeValidator(_with_weight, json_schema_input_type=AnyLoss | OutputLoss)]
+    ],
     Field(min_length=1, max_length=100),
 ]
 """A loss for each output by its name, alone or as `{"loss": …, "weight": …}`."""
@@ -202,10 +218,14 @@ def loss_parts(loss: "LossSpec", outputs: Sequence[str], pointer: str = "/loss")
             for part in _parts_of_output(entry.loss, output, entry.weight, join(pointer, output), named=True)
         ]
     several = len(outputs) > 1
-    return [part for output in outputs for part in _parts_of_output(loss, output, 1.0, pointer, named=several)]
+    return [
+        part for output in outputs for part in _parts_of_output(loss, output, 1.0, pointer, named=several)
+    ]
 
 
-def _parts_of_output(loss: Loss | Sum, output: str, weight: float, pointer: str, *, named: bool) -> Iterator[Part]:
+def _parts_of_output(
+    loss: Loss | Sum, output: str, weight: float, pointer: str, *, named: bool
+) -> Iterator[Part]:
     if isinstance(loss, Sum):
         for position, term in enumerate(loss.terms):
             name = f"{output}_{term.loss.type}" if named else term.loss.type

@@ -12,6 +12,9 @@ Weight = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 """A number in [0, 1]."""
 
+Reduction = Literal["sum_over_batch_size", "sum", "mean", "mean_with_sample_weight"]
+"""Keras's ways to make one number of the samples' losses."""
+
 ClassWeights = dict[Annotated[str, Field(pattern=r"^(0|[1-9][0-9]{0,6})$")], Weight]
 """From a class, its integer as JSON's keys are text, to how much its samples count."""
 
@@ -21,7 +24,7 @@ class Loss(SpecModel):
 
     type: str
     """The name of the loss, as Keras's function is called where it's one of Keras's."""
-    reduction: Literal["sum_over_batch_size", "sum", "mean", "mean_with_sample_weight"] = "sum_over_batch_size"
+    reduction: Reduction = "sum_over_batch_size"
     """Over a batch, with w the samples' weights and l their losses: `sum_over_batch_size` and `mean` are
     `Σwl / count`, `sum` is `Σwl`, `mean_with_sample_weight` is `Σwl / Σw`."""
     class_weight: ClassWeights | None = None

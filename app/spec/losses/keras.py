@@ -76,7 +76,7 @@ class CategoricalCrossentropy(Loss):
 
 
 class SparseCategoricalCrossentropy(Loss):
-    """`−log ŷ` of the true class; targets are classes, 0, 1, …"""
+    """`−log ŷ` of the true class; targets are integers, 0 the first class."""
 
     type: Literal["sparse_categorical_crossentropy"] = "sparse_categorical_crossentropy"
     from_logits: bool = False

@@ -2,9 +2,11 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from app.spec.expressions import ExpressionError, Node, parse_expression, variables_of
 from app.spec.losses.base import Loss, Weight
+from app.spec.mistakes import mistake
 
 
 class WeightedBinaryCrossentropy(Loss):
@@ -55,12 +57,47 @@ class IoU(Loss):
 
 
 class GIoU(Loss):
-    """`1 − IoU + |C \\ (A ∪ B)| / |C|`, C the smallest box around both (Rezatofighi et al., 2019)."""
+    """`1 − IoU + (|C| − |A ∪ B|) / |C|`, C the smallest box around both (Rezatofighi et al., 2019)."""
 
     type: Literal["giou"] = "giou"
 
 
 class DIoU(Loss):
-    """`1 − IoU + d² / c²`, d between the centres, c the diagonal of the box around both (Zheng et al., 2020)."""
+    """`1 − IoU + d² / c²`, d from centre to centre, c the diagonal of the smallest box around both.
+
+    Source: Zheng et al., "Distance-IoU Loss", 2020.
+    """
 
     type: Literal["diou"] = "diou"
+
+
+class Expression(Loss):
+    """Arithmetic on `y_true`, `y_pred` and `sample_weight`, such as `mean(abs(y_true - y_pred), axis=-1)`.
+
+    What is left of a sample's axes is averaged, then the samples are weighed and reduced as those of any
+    loss. An expression that uses `sample_weight` isn't weighed again; one that sums over the batch can't be.
+    """
+
+    type: Literal["expression"] = "expression"
+    expression: str
+    """The expression, of at most 2,000 characters."""
+
+    @field_validator("expression")
+    @classmethod
+    def _is_of_predictions(cls, text: str) -> str:
+        try:
+            node = parse_expression(text, EXPRESSION_VARIABLES)
+        except ExpressionError as error:
+            raise mistake(f"{error}.") from error
+        if "y_pred" not in variables_of(node):
+            raise mistake("Expected an expression of y_pred; received one without it.")
+        return text
+
+    @property
+    def node(self) -> Node:
+        """The tree of the expression."""
+        return parse_expression(self.expression, EXPRESSION_VARIABLES)
+
+
+EXPRESSION_VARIABLES = ("y_true", "y_pred", "sample_weight")
+"""What a loss's expression may use."""
