@@ -1,0 +1,77 @@
+"""How the rows of a split are walked, batch by batch, inside a compiled loop."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+
+Rows = dict[str, Any]
+"""The samples of a split on the device: `inputs`, `targets` and `columns` by name, `sample_weight`."""
+
+State = dict[str, Any]
+"""A nest of tensors that goes into a step and comes out changed."""
+
+Step = Callable[[tf.Tensor, State, int], State]
+"""From the batch's index, the state and the batch's size to the next state."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How the rows of a split are walked.
+
+    Attributes:
+        samples: rows of the split.
+        batch_size: rows a step, at most `samples`.
+        shuffle: whether each epoch has a new order. One batch needs none.
+    """
+
+    samples: int
+    batch_size: int
+    shuffle: bool = False
+
+    @property
+    def steps(self) -> int:
+        """Full batches."""
+        return self.samples // self.batch_size
+
+    @property
+    def remainder(self) -> int:
+        """Rows of the last, smaller batch; 0 where there is none."""
+        return self.samples % self.batch_size
+
+
+def take(rows: Rows, order: tf.Tensor | None, start: tf.Tensor, size: int) -> Rows:
+    """`size` rows from `start` on, in the given order or as they lie."""
+    if order is None:
+        return _each(
+            lambda tensor: tf.slice(
+                tensor, [start] + [0] * (tensor.shape.rank - 1), [size, *tensor.shape[1:]]
+            ),
+            rows,
+        )
+    chosen = tf.slice(order, [start], [size])
+    return _each(lambda tensor: tf.gather(tensor, chosen), rows)
+
+
+def _each(change: Callable[[tf.Tensor], tf.Tensor], rows: Rows) -> Rows:
+    changed: Rows = tf.nest.map_structure(change, rows)
+    return changed
+
+
+def walk_batches(walk: Schedule, step: Step, loop: State) -> State:
+    """Applies `step(index, loop, size)` to each full batch and then to the smaller last one.
+
+    A single batch is not put into a loop of its own: that lets the compiler fuse across it.
+    """
+    if walk.steps == 1:
+        loop = step(tf.constant(0), loop, walk.batch_size)
+    elif walk.steps > 1:
+        loop = tf.while_loop(
+            lambda index, _: index < walk.steps,
+            lambda index, loop: (index + 1, step(index, loop, walk.batch_size)),
+            (tf.constant(0), loop),
+        )[1]
+    if walk.remainder:
+        loop = step(tf.constant(walk.steps), loop, walk.remainder)
+    return loop

@@ -1,0 +1,112 @@
+"""Trains the model of one run document.
+
+document → prepared run → epochs → the weights to serve → statistics
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+from numpy.typing import NDArray
+
+from app.spec.losses import Loss, loss_parts
+from app.spec.run import RunSpec
+from app.training import checkpoint
+from app.training.batches import State
+from app.training.evaluation import layer_sparsity, model_weight_sparsity, predict, split_statistics
+from app.training.loop import LoopOptions, Reporter, run_epochs
+from app.training.preparation import Preparation, prepare
+
+Arrays = dict[str, NDArray[Any]]
+
+COMPARED_SAMPLES = 256
+"""Rows on which exported files are compared with the trained model."""
+
+
+@dataclass(frozen=True)
+class FittedRun:
+    """What training a run gives.
+
+    Attributes:
+        model: the model with the weights to serve.
+        epoch: the epoch whose weights they are.
+        statistics: `splits` and `weight_sparsity`, as the API answers them.
+        predictions: by split and output name, `(samples, …)`.
+        samples: some rows of input by name, on which exported files are compared.
+    """
+
+    model: keras.Model
+    epoch: int
+    statistics: dict[str, Any]
+    predictions: dict[str, Arrays]
+    samples: Arrays
+
+
+def fit_run(
+    spec: RunSpec, reporter: Reporter, resume_from: bytes | None = None, checkpoint_seconds: float = 2.0
+) -> FittedRun:
+    """Trains a run from its document, or from a checkpoint on.
+
+    Args:
+        spec: the document.
+        reporter: is told of every epoch, keeps checkpoints, and may stop the training.
+        resume_from: a checkpoint of this run; the result is the same as without the interruption.
+        checkpoint_seconds: least time between two checkpoints.
+
+    Raises:
+        RunError: the run can't give a model, for a reason that its class and message tell.
+        InvalidDocument: the document's parts don't fit together.
+        Interrupted: the reporter asked to stop.
+    """
+    run = prepare(spec)
+    state = run.state if resume_from is None else checkpoint.from_bytes(resume_from, like=run.state)
+    options = LoopOptions(
+        epochs=spec.fit.epochs,
+        seed=spec.seed,
+        time_limit_seconds=spec.fit.time_limit_seconds,
+        checkpoint_seconds=checkpoint_seconds,
+        record_every=spec.fit.record_every,
+    )
+    state = run_epochs(run.program, state, run.rows, run.objective.strengths, options, reporter)
+    epoch = load_served_weights(run, state)
+    predictions = {name: predict(run.model, split.inputs) for name, split in run.splits.items()}
+    return FittedRun(
+        model=run.model,
+        epoch=epoch,
+        statistics=summarize(spec, run, predictions),
+        predictions=predictions,
+        samples={name: array[:COMPARED_SAMPLES] for name, array in run.splits["train"].inputs.items()},
+    )
+
+
+def load_served_weights(run: Preparation, state: State) -> int:
+    """Puts the weights to serve into the run's model.
+
+    Those are the last epoch's, or the best one's where early stopping restores them.
+
+    Returns:
+        The epoch whose weights they are.
+    """
+    weights, epoch = state["trainable"] + state["non_trainable"], state["epoch"]
+    stopping = state["early_stop"]
+    if stopping.get("weights") and int(stopping["epoch"]) > 0:
+        weights, epoch = stopping["weights"], stopping["epoch"]
+    variables = run.tapped.trainable_variables + run.tapped.non_trainable_variables
+    for variable, tensor in zip(variables, weights, strict=True):
+        variable.assign(tensor)
+    return int(epoch)
+
+
+def summarize(spec: RunSpec, run: Preparation, predictions: dict[str, Arrays]) -> dict[str, Any]:
+    """The statistics of the served model on each split, and of its weights."""
+    losses: dict[str, list[Loss]] = {output: [] for output in run.graph.outputs}
+    for part in loss_parts(spec.loss, list(run.graph.outputs)):
+        losses[part.output].append(part.loss)
+    layers = [node.name for node in run.graph.nodes if node.inputs]
+    near_zero = spec.statistics.near_zero
+    splits = {
+        name: split_statistics(predictions[name], split.targets, losses, spec.statistics.thresholds)
+        | {"activation_sparsity": layer_sparsity(run.model, layers, split.inputs, near_zero)}
+        for name, split in run.splits.items()
+    }
+    return {"splits": splits, "weight_sparsity": model_weight_sparsity(run.model, near_zero)}

@@ -1,0 +1,152 @@
+"""From a run document to everything that its compiled loop takes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from app.spec.dataset import RunData, load_data, weigh_classes
+from app.spec.graph import Graph
+from app.spec.model import resolve_graph
+from app.spec.run import RunSpec
+from app.spec.split import split_rows
+from app.training.augmentation import build_augmentation
+from app.training.batches import Rows, Schedule, State
+from app.training.build import build_model, tapped_model
+from app.training.callbacks import EarlyStop, Plateau
+from app.training.losses import build_loss_terms
+from app.training.metrics import build_metrics
+from app.training.objective import Objective
+from app.training.optimizers import build_optimizer
+from app.training.penalties import build_penalty_terms
+from app.training.plan import choose_plan
+from app.training.program import Program
+from app.training.programs import program_for
+from app.training.proximal import proximal_thresholds
+from app.training.regularizers import build_regularizer_terms
+from app.training.terms import unique_names
+
+LOOPED_SPLITS = ("train", "validation")
+
+MOST_EVALUATED_ELEMENTS = 2**24
+"""Elements of activations in one batch of a validation pass: 64 MB in float32."""
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """A run that is ready to be trained.
+
+    Attributes:
+        graph: the model's layers with shapes.
+        model: the model with its initial weights.
+        tapped: the same weights, with the activations that the objective looks at.
+        splits: the samples by split.
+        rows: those on the device that the loop walks.
+        objective: the terms of the total, with this run's strengths.
+        program: the compiled loop, perhaps shared with earlier runs.
+        state: the loop's state before the first epoch.
+    """
+
+    graph: Graph
+    model: keras.Model
+    tapped: keras.Model
+    splits: dict[str, RunData]
+    rows: dict[str, Rows]
+    objective: Objective
+    program: Program
+    state: State
+
+
+def prepare(spec: RunSpec) -> Preparation:
+    """Loads the data, builds the model and finds or makes the program.
+
+    Raises:
+        ModelRejected: Keras refused the model.
+        InvalidDocument: the document's parts don't fit together.
+    """
+    data = load_data(spec.dataset)
+    graph = resolve_graph(spec.model, {name: array.shape[1:] for name, array in data.inputs.items()})
+    data = data.named(list(graph.inputs), list(graph.outputs))
+    splits = {name: data.rows(rows) for name, rows in split_rows(spec.split, data).items()}
+    rows = {
+        name: on_device(splits[name], sample_weights(spec, splits[name]))
+        for name in LOOPED_SPLITS
+        if name in splits
+    }
+    model = build_model(graph, spec.seed)
+    objective = build_objective(spec, graph, model)
+    tapped = tapped_model(model, objective.layers)
+    optimizer = build_optimizer(spec.optimizer, spec.fit)
+    optimizer.build(tapped.trainable_variables)
+    samples = {name: splits[name].samples for name in rows}
+    program = program_for(
+        spec, rows, lambda: build_program(spec, graph, tapped, optimizer, objective, samples)
+    )
+    state = program.initial_state(tapped, optimizer)
+    return Preparation(graph, model, tapped, splits, rows, objective, program, state)
+
+
+def build_objective(spec: RunSpec, graph: Graph, model: keras.Model) -> Objective:
+    """The terms of the total: losses, penalties, regularizers."""
+    terms = [
+        *build_loss_terms(spec.loss, list(graph.outputs)),
+        *build_penalty_terms(spec.penalties, graph),
+        *build_regularizer_terms(graph, model),
+    ]
+    return Objective(unique_names(terms), proximal_thresholds(graph, model))
+
+
+def build_program(
+    spec: RunSpec,
+    graph: Graph,
+    tapped: keras.Model,
+    optimizer: keras.optimizers.Optimizer,
+    objective: Objective,
+    samples: Mapping[str, int],
+) -> Program:
+    """The compiled loop of a run's structure; `samples` is the number of rows of each split it walks."""
+    fit = spec.fit
+    batch_size = min(fit.batch_size, samples["train"])
+    validation = None
+    if "validation" in samples:
+        elements = sum(prod(size or 1 for size in node.shape) for node in graph.nodes)
+        fitting = max(batch_size, MOST_EVALUATED_ELEMENTS // max(1, elements))
+        validation = Schedule(samples["validation"], min(fitting, samples["validation"]))
+    metrics = build_metrics(spec.metrics, graph, spec.loss)
+    columns = Program.column_names(objective, metrics, validated=validation is not None)
+    stopping, plateau = fit.early_stopping, fit.reduce_lr_on_plateau
+    return Program(
+        model=tapped,
+        optimizer=optimizer,
+        objective=objective,
+        metrics=metrics,
+        training=Schedule(samples["train"], batch_size, fit.shuffle),
+        validation=validation,
+        plan=choose_plan(graph),
+        early_stop=EarlyStop(stopping, columns.index(stopping.monitor)) if stopping else None,
+        plateau=Plateau(plateau, columns.index(plateau.monitor)) if plateau else None,
+        augmentation=build_augmentation(spec.augmentation) if spec.augmentation else None,
+    )
+
+
+def sample_weights(spec: RunSpec, data: RunData) -> NDArray[np.float32] | None:
+    """How much each sample counts: its own weight times its class's; None where all count alike."""
+    weights = [] if data.sample_weight is None else [data.sample_weight]
+    if spec.fit.class_weight:
+        targets = next(iter(data.targets.values()))
+        weights.append(weigh_classes(targets, spec.fit.class_weight))
+    return np.prod(weights, axis=0, dtype=np.float32) if weights else None
+
+
+def on_device(data: RunData, weights: NDArray[np.float32] | None) -> Rows:
+    """The samples of a split as the nest of tensors that the loop takes."""
+    rows: Rows = {
+        "inputs": {name: tf.constant(array) for name, array in data.inputs.items()},
+        "targets": {name: tf.constant(array) for name, array in data.targets.items()},
+        "columns": {name: tf.constant(array) for name, array in data.columns.items()},
+    }
+    return rows if weights is None else {**rows, "sample_weight": tf.constant(weights)}

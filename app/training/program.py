@@ -1,0 +1,276 @@
+"""The training loop of one structure, compiled once and run for many epochs at a time.
+
+    for each epoch:
+        shuffle the rows
+        for each batch: forward, gradient, optimizer step
+        evaluate the validation rows
+        write a row of history; early stopping; plateau
+
+All of that is one `tf.function` with a `while_loop`; it returns to Python after as many epochs as it was
+asked for. Everything that changes from epoch to epoch is in the state, a nest of tensors that goes in and
+comes out, so that a checkpoint is that nest and nothing else. Runs that differ only in strengths, data
+values, seed or number of epochs use the same program.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from app.training.augmentation import Augmentation
+from app.training.batches import Rows, Schedule, State, take, walk_batches
+from app.training.callbacks import EarlyStop, Plateau
+from app.training.evaluation import input_of
+from app.training.metrics import BuiltMetric
+from app.training.objective import Objective
+from app.training.plan import Plan
+from app.training.shuffle import shuffled_rows
+from app.training.terms import Batch
+
+HISTORY_ROWS = 4096
+"""The most epochs that one call runs; the height of the history buffer."""
+
+STEP_STREAM, SHUFFLE_STREAM, AUGMENTATION_STREAM = 0x5EED, 0xCA4D, 0xF11B
+"""Keep the random numbers of different purposes apart, though all come from the run's one seed."""
+
+
+class Program:
+    """One structure's training loop.
+
+    Args:
+        model: the tapped model; its variables' values are not used, only their order and shapes.
+        optimizer: built for the model's trainable variables, able to apply statelessly.
+        objective: the terms of the total.
+        metrics: what is reported beside them.
+        training: how training rows are walked.
+        validation: how validation rows are, or None.
+        plan: XLA or not.
+        early_stop: stops the loop, or None.
+        plateau: lowers the learning rate, or None.
+        augmentation: changes training batches, or None.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: keras.Model,
+        optimizer: keras.optimizers.Optimizer,
+        objective: Objective,
+        metrics: Sequence[BuiltMetric],
+        training: Schedule,
+        validation: Schedule | None,
+        plan: Plan,
+        early_stop: EarlyStop | None = None,
+        plateau: Plateau | None = None,
+        augmentation: Augmentation | None = None,
+    ) -> None:
+        self.model = model
+        self.optimizer = optimizer
+        self.objective = objective
+        self.metrics = tuple(metrics)
+        self.training = training
+        self.validation = validation
+        self.early_stop = early_stop
+        self.plateau = plateau
+        self.augmentation = augmentation
+        self.columns = self.column_names(objective, metrics, validated=validation is not None)
+        self.weight_paths = [v.path for v in model.trainable_variables]
+        self.fresh_metrics = [[tf.constant(v.numpy()) for v in m.metric.variables] for m in metrics]
+        self.run = tf.function(self._run, jit_compile=plan.jit_compile, autograph=False)
+
+    @staticmethod
+    def column_names(
+        objective: Objective, metrics: Sequence[BuiltMetric], *, validated: bool
+    ) -> tuple[str, ...]:
+        """The columns of the history; a single term is the loss itself and has no column of its own."""
+        parts = objective.names if len(objective.names) > 1 else ()
+        names = ("loss", *parts, *(metric.name for metric in metrics))
+        return names + (tuple(f"val_{name}" for name in names) if validated else ())
+
+    def initial_state(self, model: keras.Model, optimizer: keras.optimizers.Optimizer) -> State:
+        """The state before the first epoch, from the values of a model's and an optimizer's variables."""
+        trainable = [tf.constant(v.numpy()) for v in model.trainable_variables]
+        non_trainable = [tf.constant(v.numpy()) for v in model.non_trainable_variables]
+        return {
+            "epoch": tf.constant(0, tf.int32),
+            "finite": tf.constant(True),
+            "trainable": trainable,
+            "non_trainable": non_trainable,
+            "optimizer": [tf.constant(v.numpy()) for v in optimizer.variables],
+            "early_stop": self.early_stop.initial(trainable + non_trainable) if self.early_stop else {},
+            "plateau": self.plateau.initial() if self.plateau else {},
+        }
+
+    def _run(
+        self, state: State, rows: Mapping[str, Rows], strengths: tf.Tensor, seed: tf.Tensor, epochs: tf.Tensor
+    ) -> tuple[State, tf.Tensor, tf.Tensor]:
+        """Runs until `epochs` more epochs are done, the loop stops early, or the loss isn't finite.
+
+        Args:
+            state: as `initial_state` or an earlier call gave it.
+            rows: the samples of `train` and, where there is one, `validation`.
+            strengths: float32, as the objective gives them.
+            seed: the run's seed, int32 `()`.
+            epochs: how many, int32 `()`, at most `HISTORY_ROWS`.
+
+        Returns:
+            The new state; the history, float32 `(HISTORY_ROWS, columns)`; how many of its rows are filled.
+        """
+        history = tf.zeros((HISTORY_ROWS, len(self.columns)))
+
+        def goes_on(done: tf.Tensor, state: State, history: tf.Tensor) -> tf.Tensor:
+            going = (done < epochs) & state["finite"]
+            return going & ~state["early_stop"]["stopped"] if self.early_stop else going
+
+        def epoch(done: tf.Tensor, state: State, history: tf.Tensor) -> tuple[tf.Tensor, State, tf.Tensor]:
+            state, row = self._epoch(state, rows, strengths, seed)
+            history = tf.tensor_scatter_nd_update(history, [[done]], row[None, :])
+            return done + 1, state, history
+
+        done, state, history = tf.while_loop(goes_on, epoch, (tf.constant(0), state, history))
+        return state, history, done
+
+    def _epoch(
+        self, state: State, rows: Mapping[str, Rows], strengths: tf.Tensor, seed: tf.Tensor
+    ) -> tuple[State, tf.Tensor]:
+        """One pass over the training rows and one over the validation rows: new state, row of figures."""
+        number = state["epoch"] + 1
+        state, trained = self._train(state, rows["train"], strengths, seed)
+        figures = [trained]
+        if self.validation:
+            figures.append(self._evaluate(state, rows["validation"], strengths, seed))
+        row = tf.concat(figures, axis=0)  # (columns,)
+        state = {**state, "epoch": number, "finite": tf.math.is_finite(row[0])}
+        if self.early_stop:
+            weights = state["trainable"] + state["non_trainable"]
+            stop = self.early_stop.update(state["early_stop"], row, number, weights)
+            state = {**state, "early_stop": stop}
+        if self.plateau:
+            state = self._apply_plateau(self.plateau, state, row)
+        return state, row
+
+    def _train(
+        self, state: State, rows: Rows, strengths: tf.Tensor, seed: tf.Tensor
+    ) -> tuple[State, tf.Tensor]:
+        walk = self.training
+        order = None
+        if walk.shuffle and walk.samples > walk.batch_size:
+            order = shuffled_rows(walk.samples, tf.stack([seed ^ SHUFFLE_STREAM, state["epoch"]]))
+        steps_an_epoch = walk.steps + bool(walk.remainder)
+        loop = {
+            "trainable": state["trainable"],
+            "non_trainable": state["non_trainable"],
+            "optimizer": state["optimizer"],
+            "parts": tf.zeros((len(self.objective.terms),)),
+            "metrics": self.fresh_metrics,
+        }
+
+        def step(index: tf.Tensor, loop: State, size: int) -> State:
+            batch_rows = take(rows, order, index * walk.batch_size, size)
+            number = state["epoch"] * steps_an_epoch + index
+            if self.augmentation:
+                key = tf.stack([seed ^ AUGMENTATION_STREAM, number])
+                batch_rows = self.augmentation.apply(batch_rows, key)
+            return self._step(loop, batch_rows, strengths, tf.stack([seed ^ STEP_STREAM, number]), size)
+
+        loop = walk_batches(walk, step, loop)
+        kept = {key: loop[key] for key in ("trainable", "non_trainable", "optimizer")}
+        return {**state, **kept}, self._figures(loop, walk.samples)
+
+    def _step(self, loop: State, rows: Rows, strengths: tf.Tensor, seed: tf.Tensor, size: int) -> State:
+        """Forward, gradient and optimizer step on one batch."""
+        trainable = loop["trainable"]
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(trainable)
+            predicted, non_trainable = self._forward(trainable, loop["non_trainable"], rows, training=True)
+            batch = self._batch(predicted, rows, trainable, seed)
+            total, parts = self.objective.evaluate(batch, strengths)
+        gradients = tape.gradient(total, trainable, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        rate = self._learning_rate(loop["optimizer"])
+        trainable, optimizer = self.optimizer.stateless_apply(loop["optimizer"], gradients, trainable)
+        if self.objective.proximal:
+            weights = dict(zip(self.weight_paths, trainable, strict=True))
+            trainable = self.objective.proximal_step(weights, strengths, rate)
+        return {
+            "trainable": list(trainable),
+            "non_trainable": non_trainable,
+            "optimizer": list(optimizer),
+            "parts": loop["parts"] + parts * size,
+            "metrics": self._updated_metrics(loop["metrics"], batch),
+        }
+
+    def _evaluate(self, state: State, rows: Rows, strengths: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """The figures of the validation rows with the weights as they are, float32 `(figures,)`."""
+        walk = self.validation
+        assert walk is not None
+        loop = {"parts": tf.zeros((len(self.objective.terms),)), "metrics": self.fresh_metrics}
+
+        def step(index: tf.Tensor, loop: State, size: int) -> State:
+            batch_rows = take(rows, None, index * walk.batch_size, size)
+            predicted, _ = self._forward(
+                state["trainable"], state["non_trainable"], batch_rows, training=False
+            )
+            key = tf.stack([seed, index])
+            batch = self._batch(predicted, batch_rows, state["trainable"], key)
+            scale = min(self.training.batch_size, size) / size
+            _, parts = self.objective.evaluate(batch, strengths, extensive_scale=scale)
+            return {
+                "parts": loop["parts"] + parts * size,
+                "metrics": self._updated_metrics(loop["metrics"], batch),
+            }
+
+        return self._figures(walk_batches(walk, step, loop), walk.samples)
+
+    def _forward(
+        self, trainable: list[tf.Tensor], non_trainable: list[tf.Tensor], rows: Rows, training: bool
+    ) -> tuple[dict[str, Any], list[tf.Tensor]]:
+        inputs = input_of(self.model, rows["inputs"])
+        outputs, updated = self.model.stateless_call(trainable, non_trainable, inputs, training=training)
+        return outputs, list(updated)
+
+    def _batch(
+        self, predicted: dict[str, Any], rows: Rows, trainable: list[tf.Tensor], seed: tf.Tensor
+    ) -> Batch:
+        return Batch(
+            y_true=rows["targets"],
+            y_pred=predicted["outputs"],
+            activations=predicted["activations"],
+            weights=dict(zip(self.weight_paths, trainable, strict=True)),
+            sample_weight=rows.get("sample_weight"),
+            columns=rows["columns"],
+            seed=seed,
+        )
+
+    def _updated_metrics(self, variables: list[list[tf.Tensor]], batch: Batch) -> list[list[tf.Tensor]]:
+        return [
+            list(
+                built.metric.stateless_update_state(
+                    values, batch.y_true[built.output], batch.y_pred[built.output]
+                )
+            )
+            for built, values in zip(self.metrics, variables, strict=True)
+        ]
+
+    def _figures(self, loop: State, samples: int) -> tf.Tensor:
+        """Loss, parts and metrics of a pass: `(1 + terms + metrics,)`, the parts only if several."""
+        parts = loop["parts"] / samples
+        results = [
+            tf.cast(built.metric.stateless_result(values), tf.float32)
+            for built, values in zip(self.metrics, loop["metrics"], strict=True)
+        ]
+        loss = tf.reduce_sum(parts)[None]
+        shown = [loss, parts] if len(self.objective.terms) > 1 else [loss]
+        return tf.concat([*shown, tf.stack(results)] if results else shown, axis=0)
+
+    def _learning_rate(self, variables: list[tf.Tensor]) -> tf.Tensor:
+        """The rate of the next step, float32 `()`, with the optimizer's variables as they are."""
+        mapping = list(zip(self.optimizer.variables, variables, strict=True))
+        with keras.StatelessScope(state_mapping=mapping):
+            return tf.convert_to_tensor(self.optimizer.learning_rate)
+
+    def _apply_plateau(self, plateau: Plateau, state: State, row: tf.Tensor) -> State:
+        place = [v.path for v in self.optimizer.variables].index(self.optimizer._learning_rate.path)
+        variables = list(state["optimizer"])
+        kept, variables[place] = plateau.update(state["plateau"], row, variables[place])
+        return {**state, "plateau": kept, "optimizer": variables}

@@ -1,0 +1,1 @@
+"""What Kerb is measured by: each module prints ratios that were taken in one run."""
