@@ -116,7 +116,7 @@ class _Mistake(NamedTuple):
         if kind in ("value_error", "assertion_error"):
             return FieldProblem(join(prefix, *path), str(context["error"]))
         if kind == "extra_forbidden":
-            message = _one_of("fields", known_fields(spec, self.steps[:-1]), str(path[-1]))
+            message = expected_one_of("fields", known_fields(spec, self.steps[:-1]), str(path[-1]))
             return FieldProblem(join(prefix, *path), message)
         if kind in ("union_tag_invalid", "union_tag_not_found"):
             discriminator = context["discriminator"].strip("'")
@@ -127,11 +127,11 @@ class _Mistake(NamedTuple):
                 return FieldProblem(
                     join(prefix, *path), "Expected a name, as the field is required; received nothing."
                 )
-            message = _one_of("names", _quoted(context["expected_tags"]), context["tag"])
+            message = expected_one_of("names", _quoted(context["expected_tags"]), context["tag"])
             return FieldProblem(join(prefix, *path), message)
         if kind == "literal_error" and isinstance(self.details["input"], str):
             choices = _quoted(context["expected"])
-            return FieldProblem(join(prefix, *path), _one_of("names", choices, self.details["input"]))
+            return FieldProblem(join(prefix, *path), expected_one_of("names", choices, self.details["input"]))
         what = "nothing" if kind == "missing" else received(self.details["input"])
         if "; received" in self.details["msg"]:
             return FieldProblem(join(prefix, *path), self.details["msg"])
@@ -244,7 +244,8 @@ def _quoted(text: str) -> list[str]:
     return re.findall(r"'([^']*)'", text)
 
 
-def _one_of(noun: str, names: Sequence[str], name: str) -> str:
+def expected_one_of(noun: str, names: Sequence[str], name: str) -> str:
+    """The message for a name that isn't one of `names`, with the nearest of those; `noun` is their plural."""
     near = nearest_names(name, names)
     shown = near if near and len(names) > MOST_NAMES else names
     count = "the" if shown is names else f"{len(names)}"

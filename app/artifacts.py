@@ -1,0 +1,56 @@
+"""`signature.json`: what a run's model takes and gives, beside the model's files.
+
+Whoever exports a model writes it; whoever serves one reads it, and needs nothing else to know which arrays
+the model takes.
+"""
+
+from pathlib import Path
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field
+
+SIGNATURE = "signature.json"
+
+
+class TensorSignature(BaseModel):
+    """One input or output of a model."""
+
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+
+    name: str
+    """Its name, in the file of the model and in requests."""
+    shape: tuple[int | None, ...]
+    """Lengths of its axes, the batch first; None where any length will do."""
+    dtype: str
+    """NumPy's name of its numbers: `float32`, `int32`."""
+
+
+class Signature(BaseModel):
+    """What a model takes and gives, and what its predictions are counted by."""
+
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+
+    inputs: tuple[TensorSignature, ...] = Field(min_length=1)
+    """The inputs, in the model's order."""
+    outputs: tuple[TensorSignature, ...] = Field(min_length=1)
+    """The outputs, in the model's order."""
+    parameters: int = Field(ge=0)
+    """How many numbers the model has learned."""
+    thresholds: tuple[float, ...] = (0.5,)
+    """Above which elements of predictions are counted, unless a request says otherwise."""
+    near_zero: float = 0.001
+    """Largest absolute value that counts as nearly zero."""
+
+
+def write_signature(signature: Signature, folder: Path) -> None:
+    """Writes `signature.json` into the folder of a model."""
+    (folder / SIGNATURE).write_bytes(orjson.dumps(signature.model_dump(mode="json")))
+
+
+def read_signature(folder: Path) -> Signature:
+    """The signature in the folder of a model.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    return Signature.model_validate_json((folder / SIGNATURE).read_bytes())

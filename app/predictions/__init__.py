@@ -1,0 +1,1 @@
+"""Predictions of trained models, by ONNX Runtime in the API process."""

@@ -1,0 +1,181 @@
+"""From the `instances` of a request to the arrays that a model takes.
+
+Three forms are read: rows, `[[…], […]]`, for a model of one input; an object of such rows by input name;
+and a list of objects, each one sample's values by input name. NumPy converts; only what it refuses, or
+what doesn't fit the model, is walked through for the element to blame.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from app.errors import InvalidDocument
+from app.predictions.sessions import Array, ModelInput
+from app.spec.parsing import expected_one_of
+from app.spec.pointers import join, received
+
+RowPointer = Callable[[int], str]
+"""From the number of a row to its JSON Pointer."""
+
+
+def read_instances(
+    instances: Any, inputs: Sequence[ModelInput], *, maybe_booleans: bool, pointer: str = "/instances"
+) -> dict[str, Array]:
+    """The arrays by input name, each (n, …) of its input's dtype, n ≥ 1.
+
+    Args:
+        instances: parsed JSON.
+        inputs: what the model takes.
+        maybe_booleans: whether a boolean may stand among the numbers, where NumPy would take it for 0 or 1;
+            each element is then looked at.
+        pointer: JSON Pointer of `instances` in the client's document.
+
+    Raises:
+        InvalidDocument: a name, a shape or a number isn't one that the model takes.
+    """
+    if isinstance(instances, dict):
+        return _read_named(instances, inputs, maybe_booleans, pointer)
+    if isinstance(instances, list) and instances and isinstance(instances[0], dict):
+        return _read_objects(instances, inputs, maybe_booleans, pointer)
+    if len(inputs) == 1:
+        (model_input,) = inputs
+        _check_rows(instances, pointer)
+        rows = _read_rows(instances, model_input, maybe_booleans, lambda row: f"{pointer}/{row}")
+        return {model_input.name: rows}
+    expected = f"rows for each of the inputs {_listing(inputs)}, by name"
+    raise InvalidDocument.at(pointer, f"Expected {expected}; received {received(instances)}.")
+
+
+def _read_named(
+    named: dict[str, Any], inputs: Sequence[ModelInput], maybe_booleans: bool, pointer: str
+) -> dict[str, Array]:
+    """The form `{"input": rows, …}`."""
+    _check_names(named, inputs, pointer)
+    arrays = {}
+    for model_input in inputs:
+        start = join(pointer, model_input.name)
+        rows = named[model_input.name]
+        _check_rows(rows, start)
+        arrays[model_input.name] = _read_rows(rows, model_input, maybe_booleans, _rows_below(start))
+    first = inputs[0].name
+    for name, array in arrays.items():
+        if len(array) != len(arrays[first]):
+            message = f"Expected {len(arrays[first])} rows, as for {first}; received {len(array)}."
+            raise InvalidDocument.at(join(pointer, name), message)
+    return arrays
+
+
+def _rows_below(start: str) -> RowPointer:
+    return lambda row: f"{start}/{row}"
+
+
+def _read_objects(
+    objects: list[Any], inputs: Sequence[ModelInput], maybe_booleans: bool, pointer: str
+) -> dict[str, Array]:
+    """The form `[{"input": values of one sample, …}, …]`."""
+    for row, item in enumerate(objects):
+        if not isinstance(item, dict):
+            message = f"Expected an object, as the first instance is; received {received(item)}."
+            raise InvalidDocument.at(f"{pointer}/{row}", message)
+        _check_names(item, inputs, f"{pointer}/{row}")
+
+    def read(model_input: ModelInput) -> Array:
+        rows = [item[model_input.name] for item in objects]
+        return _read_rows(
+            rows, model_input, maybe_booleans, lambda row: join(f"{pointer}/{row}", model_input.name)
+        )
+
+    return {model_input.name: read(model_input) for model_input in inputs}
+
+
+def _check_names(named: Iterable[str], inputs: Sequence[ModelInput], pointer: str) -> None:
+    names = [model_input.name for model_input in inputs]
+    for name in named:
+        if name not in names:
+            raise InvalidDocument.at(join(pointer, name), expected_one_of("inputs", names, name))
+    for name in names:
+        if name not in named:
+            raise InvalidDocument.at(join(pointer, name), f'Expected the input "{name}"; received nothing.')
+
+
+def _listing(inputs: Sequence[ModelInput]) -> str:
+    return ", ".join(f'"{model_input.name}"' for model_input in inputs)
+
+
+def _check_rows(rows: Any, pointer: str) -> None:
+    if not isinstance(rows, list) or not rows:
+        raise InvalidDocument.at(pointer, f"Expected a list of at least one row; received {received(rows)}.")
+
+
+def _read_rows(
+    rows: list[Any], model_input: ModelInput, maybe_booleans: bool, row_pointer: RowPointer
+) -> Array:
+    """Nested lists as an array (n, …) of the input's shape and dtype, n ≥ 1."""
+    array = None if maybe_booleans else _to_numbers(rows)
+    if array is None or not _fits(array.shape[1:], model_input.shape):
+        for row, values in enumerate(rows):
+            _check_values(values, _full_shape(model_input.shape, rows), row_pointer(row))
+        array = np.array(rows)
+    return _to_dtype(array, model_input.dtype, row_pointer)
+
+
+def _to_numbers(rows: list[Any]) -> Array | None:
+    """The array, if the lists make one of numbers."""
+    try:
+        array: Array = np.array(rows)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return array if array.dtype.kind in "fiu" and array.size else None
+
+
+def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
+    return shape == wanted or (
+        len(shape) == len(wanted)
+        and all(expected in (length, None) for length, expected in zip(shape, wanted, strict=True))
+    )
+
+
+def _full_shape(shape: tuple[int | None, ...], rows: list[Any]) -> tuple[int, ...]:
+    """The shape, with axes of any length as long as they are at the first row's first elements."""
+    full = []
+    first = rows[0]
+    for length in shape:
+        full.append(length if length is not None else len(first) if isinstance(first, list) else 1)
+        first = first[0] if isinstance(first, list) and first else None
+    return tuple(full)
+
+
+def _check_values(value: Any, shape: tuple[int, ...], pointer: str) -> None:
+    """Raises at the first element of `value`, in the document's order, that isn't as `shape` has it."""
+    if not shape:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise InvalidDocument.at(pointer, f"Expected a number; received {received(value)}.")
+        return
+    if not isinstance(value, list) or not value or len(value) != shape[0]:
+        things = ("number" if len(shape) == 1 else "list") + ("" if shape[0] == 1 else "s")
+        count = shape[0] or "at least one"
+        raise InvalidDocument.at(pointer, f"Expected a list of {count} {things}; received {received(value)}.")
+    for index, item in enumerate(value):
+        _check_values(item, shape[1:], f"{pointer}/{index}")
+
+
+def _to_dtype(array: Array, dtype: np.dtype[Any], row_pointer: RowPointer) -> Array:
+    """The array in another dtype, if that can hold all its numbers."""
+    if dtype.kind == "f":
+        with np.errstate(over="ignore"):
+            converted = array.astype(dtype)
+        if np.isfinite(converted).all():
+            return converted
+        misfits = ~np.isfinite(converted)
+    else:
+        low, high = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+        misfits = (array < low) | (array > high)
+        if array.dtype.kind == "f":
+            misfits |= array != np.floor(array)
+        if not misfits.any():
+            return array.astype(dtype)
+    row, *index = (int(i) for i in np.argwhere(misfits)[0])
+    number = "a number" if dtype.kind == "f" else "a whole number"
+    message = f"Expected {number} that {dtype} holds; received {received(array[row, *index].item())}."
+    raise InvalidDocument.at(join(row_pointer(row), *index), message)

@@ -1,0 +1,216 @@
+"""Models opened for scoring, each once, the most recently used of them kept.
+
+A model is opened again when its folder has been replaced, and forgotten when the folder is gone; a look at
+the folder's inode and time on each request, about a microsecond, tells.
+"""
+
+import math
+import os
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, RuntimeException
+
+from app.artifacts import Signature, TensorSignature, read_signature
+from app.errors import InvalidDocument
+
+Array = NDArray[Any]
+
+MODEL_FILE = "model.onnx"
+
+_PROBE_ELEMENTS = 1024
+"""How many input elements a model is timed with, besides a single sample."""
+
+_SLOW_SECONDS = 0.001
+"""A single sample that takes longer says enough of a model's speed."""
+
+
+class ModelInput(NamedTuple):
+    """An input of a model: `shape` is a sample's, without the batch."""
+
+    name: str
+    shape: tuple[int | None, ...]
+    dtype: np.dtype[Any]
+
+
+class Stamp(NamedTuple):
+    """What changes when a folder is replaced by another of the same name."""
+
+    inode: int
+    modified: int
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """A model that is open.
+
+    Attributes:
+        folder: where it was read.
+        stamp: of the folder as it was read.
+        signature: what it takes and gives.
+        inputs: the same of its inputs, in NumPy's terms.
+        output_names: in the model's order.
+        session: ONNX Runtime's.
+        overhead_seconds: what a call costs besides its elements.
+        seconds_per_element: what each element of the input adds.
+    """
+
+    folder: str
+    stamp: Stamp
+    signature: Signature
+    inputs: tuple[ModelInput, ...]
+    output_names: list[str]
+    session: onnxruntime.InferenceSession
+    overhead_seconds: float
+    seconds_per_element: float
+
+    def predict(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """The outputs by name, each (n, …), for inputs by name, each (n, …).
+
+        Raises:
+            InvalidDocument: the model can't take these numbers, such as an index beyond an embedding.
+        """
+        return _run(self.session, self.output_names, inputs)
+
+    def expected_seconds(self, inputs: Mapping[str, Array]) -> float:
+        """About how long `predict` will take."""
+        elements = sum(array.size for array in inputs.values())
+        return self.overhead_seconds + self.seconds_per_element * elements
+
+
+class ModelCache:
+    """Open models by name of their folder, the least recently used dropped first.
+
+    Not for several threads at once: the event loop's thread alone asks and keeps. Opening, which takes
+    long, is a function apart, `open_model`, that any thread may call.
+
+    Args:
+        capacity: how many models to keep open, ≥ 1.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._models: OrderedDict[str, ServedModel] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._models)
+
+    def get(self, name: str) -> ServedModel | None:
+        """The open model, if there is one and its folder is still the one that was read."""
+        model = self._models.get(name)
+        if model is None:
+            return None
+        try:
+            current = read_stamp(model.folder) == model.stamp
+        except OSError:
+            current = False
+        if not current:
+            del self._models[name]
+            return None
+        self._models.move_to_end(name)
+        return model
+
+    def keep(self, name: str, model: ServedModel) -> None:
+        """Keeps a model, dropping the one that was unused for longest if there are too many."""
+        self._models[name] = model
+        self._models.move_to_end(name)
+        if len(self._models) > self._capacity:
+            self._models.popitem(last=False)
+
+
+def read_stamp(folder: str) -> Stamp:
+    """The stamp of a folder.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+    """
+    status = os.stat(folder)  # noqa: PTH116, on every request; a Path would double its cost
+    return Stamp(status.st_ino, status.st_mtime_ns)
+
+
+def open_model(folder: Path) -> ServedModel:
+    """Opens the model in a folder, runs it once or twice and times it.
+
+    Raises:
+        FileNotFoundError: there is no folder, or no `model.onnx` or `signature.json` in it.
+    """
+    while True:
+        stamp = read_stamp(str(folder))
+        signature = read_signature(folder)
+        content = (folder / MODEL_FILE).read_bytes()
+        if read_stamp(str(folder)) == stamp:  # otherwise the two files may be of different models
+            break
+    session = onnxruntime.InferenceSession(content, _session_options(), providers=["CPUExecutionProvider"])
+    inputs = tuple(_model_input(tensor) for tensor in signature.inputs)
+    output_names = [tensor.name for tensor in signature.outputs]
+    overhead, per_element = _time(session, output_names, inputs)
+    return ServedModel(str(folder), stamp, signature, inputs, output_names, session, overhead, per_element)
+
+
+def _session_options() -> onnxruntime.SessionOptions:
+    """One thread a request, so that requests share the cores, and memory that is given back."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    # The arena and the patterns keep memory for the largest batch that ever came, one for each model.
+    options.enable_cpu_mem_arena = False
+    options.enable_mem_pattern = False
+    options.log_severity_level = 4  # what goes wrong is raised; it needn't be printed too
+    return options
+
+
+def _model_input(tensor: TensorSignature) -> ModelInput:
+    return ModelInput(tensor.name, tensor.shape[1:], np.dtype(tensor.dtype))
+
+
+def _run(
+    session: onnxruntime.InferenceSession, output_names: list[str], inputs: Mapping[str, Array]
+) -> dict[str, Array]:
+    try:
+        outputs = session.run(output_names, inputs)
+    except (Fail, InvalidArgument, RuntimeException) as error:
+        message = f"Expected instances that the model can score; received some that it can't: {error}"
+        raise InvalidDocument.at("/instances", message) from error
+    return dict(zip(output_names, outputs, strict=True))
+
+
+def _time(
+    session: onnxruntime.InferenceSession, output_names: list[str], inputs: tuple[ModelInput, ...]
+) -> tuple[float, float]:
+    """What a call costs, and what each further element of its input adds, in seconds."""
+    sample = sum(math.prod(length or 1 for length in model_input.shape) for model_input in inputs)
+    rows = max(2, _PROBE_ELEMENTS // max(sample, 1))
+    try:
+        one = _best_seconds(session, output_names, _zeros(inputs, 1))
+        if one > _SLOW_SECONDS:
+            return 0.0, one / max(sample, 1)
+        many = _best_seconds(session, output_names, _zeros(inputs, rows))
+    except InvalidDocument:  # an axis of any length may yet need more than one element
+        return math.inf, 0.0
+    return one, max(many - one, 0.0) / max((rows - 1) * sample, 1)
+
+
+def _best_seconds(
+    session: onnxruntime.InferenceSession, output_names: list[str], inputs: Mapping[str, Array]
+) -> float:
+    """The shorter of two calls; the first also prepares the session."""
+    seconds = []
+    for _ in range(2):
+        start = time.perf_counter()
+        _run(session, output_names, inputs)
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)
+
+
+def _zeros(inputs: tuple[ModelInput, ...], rows: int) -> dict[str, Array]:
+    return {
+        name: np.zeros((rows, *(length or 1 for length in shape)), dtype) for name, shape, dtype in inputs
+    }
