@@ -60,6 +60,9 @@ class Settings(BaseSettings):
     stop_seconds: float = Field(default=10.0, gt=0)
     """How long a worker may take to put its run aside when the service stops, before it is killed."""
 
+    open_models: int = Field(default=32, ge=1)
+    """Most models that the API keeps open for predictions; the one unused for longest makes room."""
+
     call_seconds: float = Field(default=30.0, gt=0)
     """How long a request waits for an answer that only a worker can compute, before it gets `503`."""
 

@@ -6,6 +6,7 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 
 from app.database import Database
+from app.predictions.service import Predictor
 from app.runs.files import RunFiles
 from app.runs.waiting import RunWatcher
 from app.settings import Settings
@@ -20,12 +21,14 @@ class State:
         database: the one database.
         files: where artifacts lie.
         watcher: tells when a run ends.
+        predictor: scores with the models of finished runs.
     """
 
     settings: Settings
     database: Database
     files: RunFiles
     watcher: RunWatcher
+    predictor: Predictor
 
 
 async def get_state(request: Request) -> State:
