@@ -96,7 +96,7 @@ class Database:
 
 def _build_engine(url: str) -> Engine:
     options: dict[str, Any] = {
-        "json_serializer": lambda value: orjson.dumps(value).decode(),
+        "json_serializer": lambda value: orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY).decode(),
         "json_deserializer": orjson.loads,
     }
     if url.startswith("sqlite"):

@@ -159,6 +159,7 @@ def cancel_run(run_id: str, state: Shared) -> Response:
     """Cancels a run that is queued or being trained; the worker stops within a second."""
     with state.database.writing() as session:
         service.cancel_run(session, run_id)
+    state.files.remove(run_id)
     return _answer_run(state, run_id)
 
 

@@ -1,0 +1,78 @@
+"""The command line: `kerb serve | worker | demo | openapi`. Never imports Keras itself."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from app import __version__
+from app.settings import Settings
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command.
+
+    Args:
+        arguments: those of the process by default.
+
+    Returns:
+        The exit code.
+    """
+    asked = vars(_build_parser().parse_args(arguments))
+    command = asked.pop("command")
+    # Each command imports what it needs: `kerb --help` is quick.
+    if command == "demo":
+        from app.demo import main as demo
+
+        return demo()
+    if command == "openapi":
+        from app.openapi import write_or_check
+
+        return write_or_check(asked["check"])
+    from app.serving import serve, work
+
+    settings = _read_settings({name: value for name, value in asked.items() if value is not None})
+    if command == "serve":
+        serve(settings)
+    else:
+        work(settings)
+    return 0
+
+
+def _build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="kerb",
+        description="Trains and scores Keras models whose outputs stay within declared limits.",
+    )
+    parser.add_argument("--version", action="version", version=f"kerb {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    serving = commands.add_parser("serve", help="start the API and a worker on this machine")
+    serving.add_argument("--host", help="address to listen on; otherwise KERB_HOST, or 127.0.0.1")
+    serving.add_argument("--port", type=int, help="port to listen on; otherwise KERB_PORT, or 8000")
+    working = commands.add_parser("worker", help="start a worker alone")
+    for command in (serving, working):
+        command.add_argument(
+            "--data-dir", type=Path, help="folder of all data; otherwise KERB_DATA_DIR, or ./data"
+        )
+    commands.add_parser("demo", help="train the circles study in a service of its own")
+    openapi = commands.add_parser("openapi", help="write openapi/openapi.json")
+    openapi.add_argument("--check", action="store_true", help="only say whether the file is current")
+    return parser
+
+
+def _read_settings(given: dict[str, Any]) -> Settings:
+    """The settings of the environment, with those given on the command line in their place."""
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        for problem in error.errors():
+            name = "_".join(str(part) for part in problem["loc"])
+            print(f"kerb: setting {name}: {problem['msg']}; received {problem['input']!r}.", file=sys.stderr)
+        raise SystemExit(2) from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

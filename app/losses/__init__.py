@@ -1,0 +1,1 @@
+"""Losses by themselves: try one before training with it."""

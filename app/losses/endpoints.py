@@ -1,0 +1,26 @@
+"""The route that evaluates a loss. A worker computes it: losses and gradients are Keras's business."""
+
+from fastapi import APIRouter, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from app.bodies import json_answer, json_body, problems, read_json_body
+from app.calls import ask_worker
+from app.losses.schemas import EvaluatedLoss, LossEvaluation
+from app.spec.parsing import parse
+from app.state import Shared
+
+router = APIRouter(tags=["losses"])
+
+
+@router.post(
+    "/losses/evaluate",
+    response_model=EvaluatedLoss,
+    responses=problems(413, 415, 422, 503),
+    openapi_extra=json_body(LossEvaluation),
+)
+async def evaluate_loss(request: Request, state: Shared) -> Response:
+    """Value, terms and gradient of a loss on given predictions: try a loss before training with it."""
+    body = await read_json_body(request)
+    asked = await run_in_threadpool(lambda: parse(LossEvaluation, body).document())
+    return json_answer(await ask_worker(state.database, "evaluate_loss", asked, state.settings.call_seconds))

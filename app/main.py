@@ -1,0 +1,88 @@
+"""The API process: `create_app()` puts its parts together."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from fastapi import FastAPI
+from sqlalchemy import select, text
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.responses import Response
+
+from app import __version__, openapi
+from app.bodies import json_answer, problems
+from app.database import Database, utc_now
+from app.errors import Unavailable
+from app.losses.endpoints import router as losses_router
+from app.predictions.endpoints import router as predictions_router
+from app.predictions.service import Predictor
+from app.problems import add_problem_handlers
+from app.runs.endpoints import router as runs_router
+from app.runs.files import RunFiles
+from app.runs.tables import WorkerRow
+from app.runs.waiting import RunWatcher
+from app.settings import Settings
+from app.state import Shared, State
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The application.
+
+    Args:
+        settings: by default those of the environment. The database must have been migrated.
+    """
+    settings = settings or Settings()
+    database = Database(settings.url_of_database())
+    files = RunFiles(settings.data_dir)
+    predictor = Predictor(files, database, settings.open_models)
+    state = State(settings, database, files, RunWatcher(database), predictor)
+    app = FastAPI(
+        title="Kerb",
+        version=__version__,
+        summary="Trains and scores Keras models whose outputs must stay within declared limits.",
+        lifespan=_lifespan(state),
+        max_body_size=settings.max_body_bytes,
+        redoc_url=None,
+    )
+    app.state.kerb = state
+    add_problem_handlers(app)
+    app.include_router(runs_router)
+    app.include_router(losses_router)
+    app.include_router(predictions_router)
+    app.add_api_route("/healthz", get_health, tags=["service"], response_class=Response)
+    app.add_api_route(
+        "/readyz", get_readiness, tags=["service"], response_class=Response, responses=problems(503)
+    )
+    app.openapi = lambda: openapi.build(app)  # type: ignore[method-assign]
+    return app
+
+
+def _lifespan(state: State) -> Callable[[FastAPI], object]:
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        state.watcher.close()
+        state.predictor.close()
+        state.database.close()
+
+    return lifespan
+
+
+async def get_health() -> Response:
+    """Whether the API process answers."""
+    return json_answer({"status": "alive"})
+
+
+def get_readiness(state: Shared) -> Response:
+    """Whether runs are taken and trained: the database answers, and a worker is there that is ready."""
+    alive_since = utc_now() - timedelta(seconds=state.settings.lease_seconds)
+    try:
+        with state.database.reading() as session:
+            session.execute(text("SELECT 1"))
+            alive = select(WorkerRow.state).where(WorkerRow.heartbeat_at > alive_since)
+            workers = session.scalars(alive).all()
+    except SQLAlchemyError as error:
+        raise Unavailable("The database can't be reached.") from error
+    if "ready" not in workers:
+        raise Unavailable("A worker is starting." if "starting" in workers else "No worker is running.")
+    return json_answer({"status": "ready", "workers": workers.count("ready")})

@@ -1,0 +1,75 @@
+"""The OpenAPI document, generated from the routes: `python -m app.openapi` writes `openapi/openapi.json`.
+
+`--check` writes nothing and says by its exit code whether the file is current.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import orjson
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic.json_schema import models_json_schema
+
+from app.bodies import DOCUMENTS
+from app.problems import MEDIA_TYPE
+
+FILE = Path(__file__).parent.parent / "openapi" / "openapi.json"
+
+_REFERENCE = "#/components/schemas/{model}"
+
+
+def build(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document of an application; made once, then remembered."""
+    if app.openapi_schema is None:
+        document = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
+        _add_documents(document)
+        _name_problem_type(document)
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+def _add_documents(document: dict[str, Any]) -> None:
+    """Describes the bodies that the routes read as bytes."""
+    models = [(model, "validation") for _, model in sorted(DOCUMENTS.items())]
+    _, schemas = models_json_schema(models, ref_template=_REFERENCE)  # type: ignore[arg-type]
+    components = document.setdefault("components", {}).setdefault("schemas", {})
+    components |= schemas.get("$defs", {})
+    # FastAPI's own form of errors; no route answers with it.
+    components.pop("HTTPValidationError", None)
+    components.pop("ValidationError", None)
+
+
+def _name_problem_type(document: dict[str, Any]) -> None:
+    """Errors are problem documents, whereas FastAPI calls them `application/json`."""
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            for status, answer in operation["responses"].items():
+                if status >= "400" and "application/json" in answer.get("content", {}):
+                    answer["content"] = {MEDIA_TYPE: answer["content"]["application/json"]}
+
+
+def as_text(document: dict[str, Any]) -> bytes:
+    """The document as it lies in the repository: the same bytes for the same routes."""
+    options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
+    return orjson.dumps(document, option=options)
+
+
+def write_or_check(check: bool) -> int:
+    """Writes the file, or only says whether it's current; returns the exit code."""
+    from app.main import create_app
+
+    current = as_text(create_app().openapi())
+    if check:
+        if not FILE.exists() or FILE.read_bytes() != current:
+            print(f"{FILE.name} is not current; `make openapi` writes it anew.", file=sys.stderr)
+            return 1
+        return 0
+    FILE.parent.mkdir(exist_ok=True)
+    FILE.write_bytes(current)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(write_or_check("--check" in sys.argv))

@@ -1,0 +1,1 @@
+"""The worker: claims runs, trains them in a process of its own, and is watched over."""

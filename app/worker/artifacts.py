@@ -1,0 +1,57 @@
+"""The files of a run that succeeded."""
+
+import logging
+from pathlib import Path
+
+import orjson
+
+from app.artifacts import Signature, TensorSignature, write_signature
+from app.runs.answers import run_answer
+from app.runs.history import History
+from app.runs.tables import RunRow
+from app.spec.run import RunSpec
+from app.training.export import export
+from app.training.fit import FittedRun
+
+logger = logging.getLogger(__name__)
+
+_READABLE = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
+
+
+def write_model(fitted: FittedRun, spec: RunSpec, folder: Path) -> None:
+    """Writes `model.keras`, `model.onnx` unless an operation has no ONNX form, and `signature.json`.
+
+    Raises:
+        ExportFailed: the written model doesn't predict what the trained one does.
+    """
+    report = export(fitted.model, fitted.samples, folder)
+    if not report.onnx:
+        logger.warning("model has no ONNX form folder=%s reason=%s", folder, report.reason)
+    names = next(iter(fitted.predictions.values()))  # by output name, in the model's order
+    inputs, outputs = fitted.model.inputs, fitted.model.outputs
+    signature = Signature(
+        inputs=tuple(TensorSignature(name=x.name, shape=x.shape, dtype=x.dtype) for x in inputs),
+        outputs=tuple(
+            TensorSignature(name=name, shape=y.shape, dtype=y.dtype)
+            for name, y in zip(names, outputs, strict=True)
+        ),
+        parameters=fitted.model.count_params(),
+        thresholds=tuple(spec.statistics.thresholds),
+        near_zero=spec.statistics.near_zero,
+    )
+    write_signature(signature, folder)
+
+
+def write_documents(run: RunRow, inline: bytes | None, history: History, folder: Path) -> None:
+    """Writes `run.json`, `statistics.json` and `history.csv`: what the routes answer, as files.
+
+    Args:
+        run: the row as it is once the run has ended.
+        inline: JSON of its inline dataset.
+        history: all of it.
+        folder: where to.
+    """
+    (folder / "run.json").write_bytes(orjson.dumps(run_answer(run, inline), option=_READABLE))
+    statistics = {"run_id": run.id, **(run.statistics or {})}
+    (folder / "statistics.json").write_bytes(orjson.dumps(statistics, option=_READABLE))
+    (folder / "history.csv").write_text(history.csv(), newline="")

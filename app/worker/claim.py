@@ -1,0 +1,167 @@
+"""Who trains which run: claims, leases, and what becomes of a run whose worker is lost.
+
+A claim is an atomic update of one queued row. It's good for `lease_seconds` and renewed while the worker
+lives. Every later write of the worker names its claim, so a worker that was thought dead, and whose run
+another has claimed since, can change nothing.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, literal, select, update
+from sqlalchemy.orm import Session
+
+from app.database import UtcDateTime, utc_now
+from app.errors import WorkerLost
+from app.runs.tables import RunRow
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A worker's right to write one run.
+
+    Attributes:
+        run_id: the run.
+        worker_id: the worker.
+        attempt: counted from 1; a run that is claimed again has another.
+    """
+
+    run_id: str
+    worker_id: str
+    attempt: int
+
+    def holds(self) -> ColumnElement[bool]:
+        """The condition on a run's row that it's still this claim's."""
+        return (
+            (RunRow.id == self.run_id)
+            & (RunRow.status == "running")
+            & (RunRow.worker_id == self.worker_id)
+            & (RunRow.attempts == self.attempt)
+        )
+
+
+class ClaimLost(Exception):
+    """The run was cancelled, or given to another worker; what this one knows of it is void."""
+
+
+def lease_end(lease_seconds: float) -> datetime:
+    """When a lease ends that is given or renewed now."""
+    return utc_now() + timedelta(seconds=lease_seconds)
+
+
+def queue_has_runs(session: Session) -> bool:
+    """Whether a run is queued; cheap, for an idle worker that asks all the time."""
+    return session.scalar(select(RunRow.id).where(RunRow.status == "queued").limit(1)) is not None
+
+
+def claim_run(session: Session, worker_id: str, lease_seconds: float) -> Claim | None:
+    """Claims the run that has waited longest; None if none waits."""
+    oldest = (
+        select(RunRow.id)
+        .where(RunRow.status == "queued")
+        .order_by(RunRow.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)  # PostgreSQL; SQLite has but one writer at a time
+        .scalar_subquery()
+    )
+    claimed = session.execute(
+        update(RunRow)
+        .where(RunRow.id == oldest, RunRow.status == "queued")
+        .values(
+            status="running",
+            worker_id=worker_id,
+            lease_expires_at=lease_end(lease_seconds),
+            attempts=RunRow.attempts + 1,
+            started_at=func.coalesce(RunRow.started_at, literal(utc_now(), UtcDateTime())),
+        )
+        .returning(RunRow.id, RunRow.attempts)
+    ).first()
+    return None if claimed is None else Claim(claimed.id, worker_id, claimed.attempts)
+
+
+def get_claimed_run(session: Session, claim: Claim) -> RunRow:
+    """The row of the claim's run, kept from others until the transaction ends.
+
+    Raises:
+        ClaimLost: it's no longer this claim's.
+    """
+    run = session.scalars(select(RunRow).where(claim.holds()).with_for_update()).first()
+    if run is None:
+        raise ClaimLost(claim.run_id)
+    return run
+
+
+def renew_lease(session: Session, claim: Claim, lease_seconds: float) -> None:
+    """Puts off the end of the lease, unless the claim is lost."""
+    session.execute(update(RunRow).where(claim.holds()).values(lease_expires_at=lease_end(lease_seconds)))
+
+
+def release_run(session: Session, claim: Claim) -> None:
+    """Puts the run back into the queue, unless the claim is lost; the attempt doesn't count.
+
+    Only for a worker that stops in good order: what it did is in a checkpoint, and nothing speaks
+    against the run.
+    """
+    session.execute(
+        update(RunRow)
+        .where(claim.holds())
+        .values(status="queued", worker_id=None, lease_expires_at=None, attempts=RunRow.attempts - 1)
+    )
+
+
+def end_run(session: Session, claim: Claim, **values: Any) -> None:
+    """Ends the run.
+
+    Args:
+        session: a writing transaction.
+        claim: the worker's claim.
+        values: the columns of its end: `status`, `finished_at`, …
+
+    Raises:
+        ClaimLost: it's no longer this claim's.
+    """
+    ended = session.execute(
+        update(RunRow)
+        .where(claim.holds())
+        .values(worker_id=None, lease_expires_at=None, **values)
+        .returning(RunRow.id)
+    ).first()
+    if ended is None:
+        raise ClaimLost(claim.run_id)
+
+
+def requeue_expired(session: Session, max_attempts: int) -> list[str]:
+    """Takes runs from workers that gave no sign of life until their lease ended; their ids."""
+    return _requeue(session, RunRow.lease_expires_at < utc_now(), max_attempts)
+
+
+def requeue_of_worker(session: Session, worker_id: str, max_attempts: int) -> list[str]:
+    """Takes runs from a worker that is known to be dead; their ids."""
+    return _requeue(session, RunRow.worker_id == worker_id, max_attempts)
+
+
+def _requeue(session: Session, lost: ColumnElement[bool], max_attempts: int) -> list[str]:
+    """Queues the runs again, or fails those that were tried often enough."""
+    unclaimed = {"worker_id": None, "lease_expires_at": None}
+    running = (RunRow.status == "running") & lost
+    times = f"{max_attempts} times" if max_attempts > 1 else "once"
+    message = (
+        f"The worker died while it trained this run, {times}; it isn't tried again. "
+        "Does the run need more memory than there is?"
+    )
+    failed = session.scalars(
+        update(RunRow)
+        .where(running, RunRow.attempts >= max_attempts)
+        .values(
+            status="failed",
+            finished_at=utc_now(),
+            error={"code": WorkerLost.code, "message": message, "pointer": None},
+            **unclaimed,
+        )
+        .returning(RunRow.id)
+    ).all()
+    queued = session.scalars(
+        update(RunRow).where(running).values(status="queued", **unclaimed).returning(RunRow.id)
+    ).all()
+    return [*failed, *queued]

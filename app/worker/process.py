@@ -1,0 +1,195 @@
+"""The worker process: Keras imported before a run arrives; then claim, train, claim the next.
+
+Three threads: the main one trains; one gives signs of life (heartbeat, lease, runs of lost workers); one
+answers the API's questions. The process ends on SIGTERM or SIGINT, when its parent is gone, or after
+`runs_per_worker` runs. Before it ends it puts the run it trains aside, with a checkpoint.
+"""
+
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from datetime import timedelta
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, update
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from app.database import Database, utc_now
+from app.runs.tables import WorkerRow
+from app.settings import Settings
+from app.worker import calls
+from app.worker.claim import claim_run, queue_has_runs, requeue_expired
+
+if TYPE_CHECKING:
+    from app.worker.training_job import TrainingJob
+
+logger = logging.getLogger(__name__)
+
+HEARTBEAT_SECONDS = 1.0
+FORGET_AFTER_LEASES = 100
+"""Leases without a heartbeat after which a worker's row is removed."""
+RETRY_SECONDS = 1.0
+"""Pause after the database failed."""
+
+
+class Worker:
+    """A worker, in a process of its own.
+
+    Args:
+        settings: of the service.
+        worker_id: under which it's known.
+
+    Attributes:
+        warm: whether Keras is imported.
+        job: the run in training.
+    """
+
+    def __init__(self, settings: Settings, worker_id: str) -> None:
+        self.settings = settings
+        self.id = worker_id
+        self.database = Database(settings.url_of_database())
+        self.stopping = threading.Event()
+        self.warm = False
+        self.job: TrainingJob | None = None
+
+    def run(self) -> None:
+        """Works until it's told to stop, or has trained as many runs as it may."""
+        self._register()
+        heart = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+        heart.start()
+        try:
+            self._warm_up()
+            threading.Thread(target=self._answer_calls, name="calls", daemon=True).start()
+            self._set_state("ready")
+            logger.info("worker ready worker=%s", self.id)
+            self._train_runs()
+        finally:
+            self.stopping.set()
+            heart.join(timeout=2 * HEARTBEAT_SECONDS)
+            self._unregister()
+            logger.info("worker ended worker=%s", self.id)
+
+    def stop(self) -> None:
+        """Makes `run` end soon; may be called from a signal handler or another thread."""
+        self.stopping.set()
+
+    def _warm_up(self) -> None:
+        # Not before the heart beats: importing Keras takes seconds.
+        from app.training.warm_up import warm_up
+
+        warm_up()
+        self.warm = True
+
+    def _train_runs(self) -> None:
+        from app.worker.training_job import TrainingJob
+
+        for _ in range(self.settings.runs_per_worker):
+            claim = None
+            while claim is None:
+                if self.stopping.is_set():
+                    return
+                try:
+                    with self.database.reading() as session:
+                        waiting = queue_has_runs(session)
+                    if waiting:
+                        with self.database.writing() as session:
+                            claim = claim_run(session, self.id, self.settings.lease_seconds)
+                    else:
+                        self.stopping.wait(self.settings.poll_seconds)
+                except SQLAlchemyError:
+                    logger.exception("database failed while the worker looked for runs")
+                    self.stopping.wait(RETRY_SECONDS)
+            self.job = TrainingJob(claim, self.database, self.settings, self.stopping)
+            self.job.run()
+            self.job = None
+        logger.info("worker has trained its runs worker=%s runs=%d", self.id, self.settings.runs_per_worker)
+
+    def _beat(self) -> None:
+        while not self.stopping.wait(HEARTBEAT_SECONDS):
+            try:
+                with self.database.writing() as session:
+                    session.execute(
+                        update(WorkerRow).where(WorkerRow.id == self.id).values(heartbeat_at=utc_now())
+                    )
+                    for run_id in requeue_expired(session, self.settings.max_attempts):
+                        logger.warning("lease ended, worker lost run=%s", run_id)
+                    calls.forget_old_calls(session)
+                    self._forget_lost_workers(session)
+                job = self.job
+                if job is not None:
+                    job.renew()
+            except SQLAlchemyError:
+                logger.exception("database failed at a heartbeat")
+
+    def _answer_calls(self) -> None:
+        known = calls.answerers()
+        while not self.stopping.is_set():
+            try:
+                if not calls.answer_next_call(self.database, known):
+                    self.stopping.wait(self.settings.poll_seconds)
+            except SQLAlchemyError:
+                logger.exception("database failed while the worker looked for questions")
+                self.stopping.wait(RETRY_SECONDS)
+
+    def _register(self) -> None:
+        now = utc_now()
+        row = WorkerRow(
+            id=self.id,
+            pid=os.getpid(),
+            hostname=socket.gethostname(),
+            started_at=now,
+            heartbeat_at=now,
+            state="starting",
+        )
+        with self.database.writing() as session:
+            session.add(row)
+
+    def _forget_lost_workers(self, session: Session) -> None:
+        long_ago = utc_now() - timedelta(seconds=FORGET_AFTER_LEASES * self.settings.lease_seconds)
+        session.execute(delete(WorkerRow).where(WorkerRow.heartbeat_at < long_ago))
+
+    def _set_state(self, state: str) -> None:
+        with self.database.writing() as session:
+            session.execute(update(WorkerRow).where(WorkerRow.id == self.id).values(state=state))
+
+    def _unregister(self) -> None:
+        with self.database.writing() as session:
+            session.execute(delete(WorkerRow).where(WorkerRow.id == self.id))
+
+
+def run_worker(settings: Settings, worker_id: str) -> None:
+    """The main function of a worker process.
+
+    Its standard input is a pipe from the process that started it: when that process is gone, however it
+    ended, the pipe is closed, and the worker stops.
+
+    Args:
+        settings: of the service.
+        worker_id: under which it's known.
+    """
+    worker = Worker(settings, worker_id)
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        worker.stop()
+        if not worker.warm:
+            raise SystemExit(0)  # importing Keras would take seconds more, for nothing
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    threading.Thread(target=_stop_with_parent, args=(worker,), name="parent", daemon=True).start()
+    worker.run()
+
+
+def _stop_with_parent(worker: Worker) -> None:
+    sys.stdin.buffer.read()
+    logger.warning("parent is gone, worker stops worker=%s", worker.id)
+    worker.stop()
+    # Training may be deep in a compilation. Another worker may want the machine, and the lease runs out
+    # anyway, so this one doesn't take longer than it would be given by a parent.
+    threading.Event().wait(worker.settings.stop_seconds)
+    os._exit(1)

@@ -1,0 +1,83 @@
+"""Keeps workers alive: one that ended is replaced, and its run goes to the next at once."""
+
+import logging
+import threading
+import time
+
+from sqlalchemy import delete
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.database import Database
+from app.ids import new_id
+from app.runs.tables import WorkerRow
+from app.settings import Settings
+from app.worker.claim import requeue_of_worker
+from app.worker.engine import Engine, WorkerHandle
+
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS = 0.1
+LONGEST_PAUSE_SECONDS = 30.0
+HEALTHY_AFTER_SECONDS = 60.0
+"""A worker that lived as long isn't held against its successor."""
+
+
+class Supervisor:
+    """Keeps `settings.workers` workers alive, in threads of its own.
+
+    Args:
+        settings: of the service.
+        database: where runs and workers are.
+        engine: starts workers.
+    """
+
+    def __init__(self, settings: Settings, database: Database, engine: Engine) -> None:
+        self._settings = settings
+        self._database = database
+        self._engine = engine
+        self._stopping = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._keep_one_alive, name=f"worker-{place}", daemon=True)
+            for place in range(settings.workers)
+        ]
+
+    def start(self) -> None:
+        """Starts the workers; returns at once."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Stops the workers; returns when they are gone, `stop_seconds` later at most."""
+        self._stopping.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _keep_one_alive(self) -> None:
+        pause = 0.0
+        while not self._stopping.wait(pause):
+            started = time.monotonic()
+            worker_id = new_id("worker")
+            worker = self._engine.start_worker(worker_id)
+            while not worker.has_ended() and not self._stopping.wait(LOOK_SECONDS):
+                pass
+            if self._stopping.is_set():
+                worker.stop()
+            worker.kill(after_seconds=self._settings.stop_seconds)
+            self._clean_up_after(worker_id, worker)
+            lived = time.monotonic() - started
+            if worker.exit_code() == 0 or lived > HEALTHY_AFTER_SECONDS:
+                pause = 0.0
+            else:
+                pause = min(LONGEST_PAUSE_SECONDS, max(0.5, 2 * pause))
+
+    def _clean_up_after(self, worker_id: str, worker: WorkerHandle) -> None:
+        """Gives the run of a worker that died to the next one, without waiting for the lease to end."""
+        if worker.exit_code() != 0:
+            logger.warning("worker died worker=%s exit_code=%s", worker_id, worker.exit_code())
+        try:
+            with self._database.writing() as session:
+                for run_id in requeue_of_worker(session, worker_id, self._settings.max_attempts):
+                    logger.warning("run taken from dead worker run=%s worker=%s", run_id, worker_id)
+                session.execute(delete(WorkerRow).where(WorkerRow.id == worker_id))
+        except SQLAlchemyError:
+            logger.exception("database failed; the lease of the worker's run has to end by itself")

@@ -1,0 +1,206 @@
+"""One claimed run, from the document in the database to its artifacts and its end.
+
+Order matters for what a crash leaves behind: history before the checkpoint that continues it, artifacts
+before the row that says they are there. Whatever is half done is done again by the next attempt.
+"""
+
+import logging
+import shutil
+import threading
+
+import orjson
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.database import Database, utc_now
+from app.errors import InvalidDocument, RunError
+from app.runs.files import RunFiles, publish_folder
+from app.runs.history import append_block, cut_history, read_history
+from app.runs.service import get_inline_data
+from app.runs.tables import RunRow
+from app.settings import Settings
+from app.spec.parsing import parse_run
+from app.spec.run import RunSpec
+from app.training.fit import FittedRun, fit_run
+from app.training.loop import EpochBlock, Interrupted
+from app.worker.artifacts import write_documents, write_model
+from app.worker.checkpoints import Checkpoint, Checkpoints
+from app.worker.claim import (
+    Claim,
+    ClaimLost,
+    end_run,
+    get_claimed_run,
+    lease_end,
+    release_run,
+    renew_lease,
+)
+
+logger = logging.getLogger(__name__)
+
+
+class TrainingJob:
+    """Trains one run, and is the reporter that training talks to.
+
+    Args:
+        claim: the right to it.
+        database: where its row is.
+        settings: of the service.
+        stopping: set when the worker is to stop.
+    """
+
+    def __init__(
+        self, claim: Claim, database: Database, settings: Settings, stopping: threading.Event
+    ) -> None:
+        self._claim = claim
+        self._database = database
+        self._settings = settings
+        self._stopping = stopping
+        self._files = RunFiles(settings.data_dir)
+        self._checkpoints = Checkpoints(self._files.checkpoints(claim.run_id))
+        self._lost = False
+
+    def run(self) -> None:
+        """Trains the run and brings it to its end, whatever that is; raises nothing that a run can cause."""
+        run_id = self._claim.run_id
+        logger.info("run claimed run=%s attempt=%d", run_id, self._claim.attempt)
+        try:
+            self._train()
+            logger.info("run succeeded run=%s", run_id)
+        except Interrupted:
+            self._put_aside()
+        except ClaimLost:
+            self._abandon()
+        except InvalidDocument as error:
+            pointer, message = error.problems[0]
+            self._fail(error.code, message, pointer)
+        except RunError as error:
+            self._fail(error.code, error.message, error.pointer)
+        except SQLAlchemyError:
+            # Nothing can be stored now, not even this. When the lease has ended the run is tried again.
+            logger.exception("database failed during a run run=%s", run_id)
+        except OSError as error:
+            logger.exception("files of a run can't be written or read run=%s", run_id)
+            self._fail("storage_failed", f"The run's files can't be written or read: {error.strerror}.", None)
+        except Exception:  # whatever it is, it ends this run and not the worker
+            logger.exception("run failed unexpectedly run=%s", run_id)
+            message = "Training ended with an error that Kerb doesn't know; the worker's log has the details."
+            self._fail("internal_error", message, None)
+
+    def renew(self) -> None:
+        """Renews the lease; called from another thread while the run is trained."""
+        with self._database.writing() as session:
+            renew_lease(session, self._claim, self._settings.lease_seconds)
+
+    # What training calls, a few times a second.
+
+    def report(self, block: EpochBlock) -> None:
+        """Stores the history of some epochs, and with it how far the run is."""
+        with self._database.writing() as session:
+            run = get_claimed_run(session, self._claim)
+            covered = (block.first_epoch, block.last_epoch)
+            append_block(session, run, covered, block.epochs, block.columns, block.values)
+            run.lease_expires_at = lease_end(self._settings.lease_seconds)
+
+    def save_checkpoint(self, epoch: int, payload: bytes) -> None:
+        """Keeps a state to go on from; a disk that is full costs the checkpoint, not the run."""
+        if self._lost:
+            return
+        try:
+            self._checkpoints.save(epoch, payload)
+        except OSError as error:
+            logger.warning("checkpoint not saved run=%s error=%s", self._claim.run_id, error)
+
+    def should_stop(self) -> bool:
+        """Whether the worker stops, or the run isn't its own any more, as after a cancel."""
+        if self._stopping.is_set():
+            return True
+        try:
+            with self._database.reading() as session:
+                get_claimed_run(session, self._claim)
+        except ClaimLost:
+            self._lost = True
+        return self._lost
+
+    # The steps.
+
+    def _train(self) -> None:
+        spec = self._load_document()
+        checkpoint = self._resume()
+        payload = None if checkpoint is None else checkpoint.payload
+        fitted = fit_run(spec, self, payload, self._settings.checkpoint_seconds)
+        self._finish(spec, fitted)
+
+    def _load_document(self) -> RunSpec:
+        with self._database.reading() as session:
+            run = get_claimed_run(session, self._claim)
+            inline = get_inline_data(session, run.id)
+        document = run.document
+        if inline is not None:
+            document = document | {"dataset": document["dataset"] | {"inline": orjson.loads(inline)}}
+        return parse_run(document)
+
+    def _resume(self) -> Checkpoint | None:
+        """The state to go on from, with the history cut to what belongs to it."""
+        with self._database.writing() as session:
+            run = get_claimed_run(session, self._claim)
+            checkpoint = self._checkpoints.newest(last_epoch=run.epoch)
+            epoch = 0 if checkpoint is None else checkpoint.epoch
+            if epoch or run.epoch:
+                logger.info("run goes on run=%s epoch=%d recorded=%d", run.id, epoch, run.epoch)
+            cut_history(session, run, epoch)
+        return checkpoint
+
+    def _finish(self, spec: RunSpec, fitted: FittedRun) -> None:
+        """Writes the artifacts, puts them in place, then says so in the row."""
+        run_id = self._claim.run_id
+        ended = {
+            "status": "succeeded",
+            "finished_at": utc_now(),
+            "statistics": {"epoch": fitted.epoch, **fitted.statistics},
+        }
+        gathered = self._files.unfinished_artifacts(run_id, self._claim.attempt)
+        shutil.rmtree(gathered, ignore_errors=True)
+        gathered.mkdir(parents=True)
+        try:
+            write_model(fitted, spec, gathered)
+            with self._database.reading() as session:
+                run = get_claimed_run(session, self._claim)
+                inline, history = get_inline_data(session, run_id), read_history(session, run)
+            for column, value in ended.items():
+                setattr(run, column, value)  # in memory: the files show the run as it's going to be
+            write_documents(run, inline, history, gathered)
+            publish_folder(gathered, self._files.artifacts(run_id))
+        finally:
+            shutil.rmtree(gathered, ignore_errors=True)
+        with self._database.writing() as session:
+            end_run(session, self._claim, **ended)
+        self._checkpoints.remove()
+
+    # The other ends.
+
+    def _put_aside(self) -> None:
+        """Training was interrupted: because the worker stops, or because the run isn't its own any more."""
+        if self._lost:
+            self._abandon()
+            return
+        with self._database.writing() as session:
+            release_run(session, self._claim)
+        logger.info("run put aside run=%s", self._claim.run_id)
+
+    def _abandon(self) -> None:
+        """Leaves a run that was cancelled or deleted, or that another worker has."""
+        logger.info("run left, its claim is gone run=%s", self._claim.run_id)
+        with self._database.reading() as session:
+            going = session.get(RunRow, self._claim.run_id)
+        if going is None or going.status in ("cancelled", "failed"):
+            self._files.remove(self._claim.run_id)
+
+    def _fail(self, code: str, message: str, pointer: str | None) -> None:
+        logger.info("run failed run=%s code=%s message=%s", self._claim.run_id, code, message)
+        error = {"code": code, "message": message, "pointer": pointer}
+        try:
+            with self._database.writing() as session:
+                end_run(session, self._claim, status="failed", finished_at=utc_now(), error=error)
+        except ClaimLost:
+            self._abandon()
+        else:
+            self._files.remove(self._claim.run_id)
