@@ -14,6 +14,7 @@ import tensorflow as tf
 from app.spec.expressions import Shape, shape_of, variables_of
 from app.spec.losses import Expression, Loss, LossSpec, Part, loss_parts
 from app.training import own_losses
+from app.training.differentiability import SURROGATE
 from app.training.expressions import evaluate, in_rank_of
 from app.training.terms import Batch, Term, unique_names
 
@@ -30,8 +31,6 @@ _OWN: Mapping[str, Callable[..., tf.Tensor]] = {
     "diou": own_losses.diou,
 }
 
-_SMOOTH = "a smooth form of it, such as sigmoid(10 * (y_pred - 0.5)) in place of y_pred > 0.5"
-
 
 def build_loss_terms(loss: LossSpec, outputs: Sequence[str], pointer: str = "/loss") -> list[Term]:
     """The terms of a document's loss: one for each single loss on each output.
@@ -44,19 +43,19 @@ def build_loss_terms(loss: LossSpec, outputs: Sequence[str], pointer: str = "/lo
     return unique_names([_term(part) for part in loss_parts(loss, outputs, pointer)])
 
 
-def class_weights(y_true: tf.Tensor, weights: Mapping[str, float]) -> tf.Tensor:
+def class_weights(y_true: tf.Tensor, weights: Mapping[int, float]) -> tf.Tensor:
     """How much each sample counts by its class.
 
     Args:
         y_true: classes as `(batch_size,)` or `(batch_size, 1)`, or one-hot as `(batch_size, classes)`.
-        weights: from a class, its integer as text, to its weight; other classes count 1.
+        weights: from a class to its weight; other classes count 1.
 
     Returns:
         float32 `(batch_size,)`.
     """
     one_hot = y_true.shape.rank > 1 and y_true.shape[-1] != 1
     labels = tf.argmax(y_true, axis=-1, output_type=tf.int32) if one_hot else tf.cast(y_true, tf.int32)
-    classes = tf.constant([int(name) for name in weights], tf.int32)
+    classes = tf.constant(list(weights), tf.int32)
     excess = tf.constant([weight - 1.0 for weight in weights.values()], tf.float32)
     matches = tf.cast(tf.equal(tf.reshape(labels, (-1, 1)), classes), tf.float32)  # (batch_size, classes)
     return 1.0 + tf.linalg.matvec(matches, excess)
@@ -79,7 +78,7 @@ def _term(part: Part) -> Term:
         part.weight,
         value,
         part.pointer,
-        surrogate=_SMOOTH if isinstance(loss, Expression) else None,
+        surrogate=SURROGATE if isinstance(loss, Expression) else None,
         extensive=loss.reduction == "sum",
     )
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from app.spec.base import SpecModel
+from app.spec.fit import ClassWeight
 
 Weight = Annotated[float, Field(ge=0)]
 """How much something counts."""
@@ -15,9 +16,6 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Reduction = Literal["sum_over_batch_size", "sum", "mean", "mean_with_sample_weight"]
 """Keras's ways to make one number of the samples' losses."""
 
-ClassWeights = dict[Annotated[str, Field(pattern=r"^(0|[1-9][0-9]{0,6})$")], Weight]
-"""From a class, its integer as JSON's keys are text, to how much its samples count."""
-
 
 class Loss(SpecModel):
     """Base of every loss: how the values of a batch's samples become one number."""
@@ -27,7 +25,7 @@ class Loss(SpecModel):
     reduction: Reduction = "sum_over_batch_size"
     """Over a batch, with w the samples' weights and l their losses: `sum_over_batch_size` and `mean` are
     `Σwl / count`, `sum` is `Σwl`, `mean_with_sample_weight` is `Σwl / Σw`."""
-    class_weight: ClassWeights | None = None
+    class_weight: ClassWeight | None = None
     """From a class to how much its samples count; a class that isn't named counts 1."""
 
     def arguments(self) -> dict[str, Any]:
