@@ -114,8 +114,9 @@ def _read_rows(
     """Nested lists as an array (n, …) of the input's shape and dtype, n ≥ 1."""
     array = None if maybe_booleans else _to_numbers(rows)
     if array is None or not _fits(array.shape[1:], model_input.shape):
+        shape = _full_shape(model_input.shape, rows)
         for row, values in enumerate(rows):
-            _check_values(values, _full_shape(model_input.shape, rows), row_pointer(row))
+            _check_values(values, shape, row_pointer(row))
         array = np.array(rows)
     return _to_dtype(array, model_input.dtype, row_pointer)
 
@@ -153,9 +154,9 @@ def _check_values(value: Any, shape: tuple[int, ...], pointer: str) -> None:
             raise InvalidDocument.at(pointer, f"Expected a number; received {received(value)}.")
         return
     if not isinstance(value, list) or not value or len(value) != shape[0]:
-        things = ("number" if len(shape) == 1 else "list") + ("" if shape[0] == 1 else "s")
-        count = shape[0] or "at least one"
-        raise InvalidDocument.at(pointer, f"Expected a list of {count} {things}; received {received(value)}.")
+        thing = "number" if len(shape) == 1 else "list"
+        things = f"{shape[0] or 'at least one'} {thing}{'s' if shape[0] > 1 else ''}"
+        raise InvalidDocument.at(pointer, f"Expected a list of {things}; received {received(value)}.")
     for index, item in enumerate(value):
         _check_values(item, shape[1:], f"{pointer}/{index}")
 
