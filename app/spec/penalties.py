@@ -107,6 +107,10 @@ class OrthogonalityPenalty(quantities.Orthogonality, _Weighted):
     """`‖AAᵀ − I‖²` of each sample, or of a layer's kernels."""
 
 
+class ExpressionPenalty(quantities.ExpressionOf, _Weighted):
+    """The value of the expression for each element; one that sums over the batch has only one."""
+
+
 Penalty = Annotated[
     ElementsAbovePenalty
     | ExcessAbovePenalty
@@ -117,6 +121,7 @@ Penalty = Annotated[
     | NormPenalty
     | TotalVariationPenalty
     | EntropyPenalty
-    | OrthogonalityPenalty,
+    | OrthogonalityPenalty
+    | ExpressionPenalty,
     Field(discriminator="type"),
 ]

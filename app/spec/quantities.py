@@ -6,9 +6,10 @@ sample, unless it is measured on weights or is a rate; then it has one in all.
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from app.spec.base import SpecModel
+from app.spec.expressions import ExpressionError, Node, parse_expression, variables_of
 from app.spec.mistakes import mistake
 from app.spec.thresholds import Numbers, Threshold
 
@@ -171,10 +172,51 @@ class Orthogonality(_MeasuredOnWeights):
     """Kind of quantity."""
 
 
+class ExpressionOf(_Measured):
+    """An expression of `y_pred` and `y_true`, as in a loss; a sample's elements are added up.
+
+    On a layer's activations `y_pred` stands for them, and there is no `y_true`.
+    """
+
+    type: Literal["expression"]
+    """Kind of quantity."""
+
+    expression: str
+    """The expression, of at most 2,000 characters."""
+
+    @field_validator("expression")
+    @classmethod
+    def _is_of_predictions(cls, text: str) -> str:
+        try:
+            node = parse_expression(text, EXPRESSION_VARIABLES)
+        except ExpressionError as error:
+            raise mistake(f"{error}.") from error
+        if "y_pred" not in variables_of(node):
+            raise mistake("Expected an expression of y_pred; received one without it.")
+        return text
+
+    @property
+    def node(self) -> Node:
+        """The tree of the expression."""
+        return parse_expression(self.expression, EXPRESSION_VARIABLES)
+
+
+EXPRESSION_VARIABLES = ("y_true", "y_pred")
+"""What a quantity's expression may use."""
+
 Differentiable = (
-    ExcessAbove | ShortfallBelow | Bounds | Linear | SumTo | NormOf | TotalVariation | Entropy | Orthogonality
+    ExcessAbove
+    | ShortfallBelow
+    | Bounds
+    | Linear
+    | SumTo
+    | NormOf
+    | TotalVariation
+    | Entropy
+    | Orthogonality
+    | ExpressionOf
 )
-"""The quantities that gradients flow through as they are."""
+"""The quantities that gradients flow through as they are; an expression's as far as it has any."""
 
 
 def _as_list(bound: Threshold | None) -> list[float] | None:

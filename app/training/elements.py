@@ -1,6 +1,7 @@
 """Quantities as matrices: one row a sample, one column an element, to be added up as a penalty wants.
 
-The formulas are those of `app.spec.quantities`; every one but the count has gradients.
+The formulas are those of `app.spec.quantities`; every one but the count has gradients. They are computed in
+the predictions' own precision: float32 while training, float64 for a verdict.
 """
 
 from collections.abc import Mapping
@@ -8,8 +9,10 @@ from collections.abc import Mapping
 import tensorflow as tf
 
 from app.spec import quantities
+from app.spec.expressions import Node
 from app.spec.quantities import Norm, WeightsOf
 from app.spec.thresholds import Threshold
+from app.training.expressions import evaluate, in_rank_of
 from app.training.terms import Batch
 from app.training.thresholds import threshold_values
 
@@ -52,7 +55,7 @@ def distance_above(rows: tf.Tensor, threshold: Threshold, columns: Mapping[str, 
 
 
 def element_values(quantity: quantities.Differentiable, of: str | WeightsOf, batch: Batch) -> tf.Tensor:
-    """The quantity of each element, float32 `(rows, elements)`; the sum of a row is that sample's.
+    """The quantity of each element, `(rows, elements)`; the sum of a row is that sample's.
 
     Quantities that have one value a sample give `(rows, 1)`; those measured on weights have one row.
     """
@@ -62,6 +65,9 @@ def element_values(quantity: quantities.Differentiable, of: str | WeightsOf, bat
             return neighbour_differences(tensors[0])
         case quantities.Orthogonality():
             return orthogonality(tensors, isinstance(of, WeightsOf))
+        case quantities.ExpressionOf(node=node):
+            y_true = batch.y_true.get(of) if isinstance(of, str) else None
+            return expression_values(node, tensors[0], y_true)
     rows = flat_rows(tensors, isinstance(of, WeightsOf))
     match quantity:
         case quantities.ExcessAbove(threshold=threshold, norm=norm):
@@ -76,13 +82,30 @@ def element_values(quantity: quantities.Differentiable, of: str | WeightsOf, bat
                 values += power(tf.nn.relu(distance_above(rows, upper, batch.columns)), norm)
             return values
         case quantities.Linear(coefficients=coefficients):
-            return tf.linalg.matmul(rows, tf.constant(coefficients, tf.float32)[:, None])
+            return tf.linalg.matmul(rows, tf.constant(coefficients, rows.dtype)[:, None])
         case quantities.SumTo(value=value, norm=norm):
             return power(tf.abs(tf.reduce_sum(rows, axis=1, keepdims=True) - value), norm)
         case quantities.NormOf(norm=norm):
             return power(tf.abs(rows), norm)
         case quantities.Entropy():
             return -rows * tf.math.log(tf.clip_by_value(rows, PROBABILITY_FLOOR, 1.0))
+
+
+def expression_values(node: Node, y_pred: tf.Tensor, y_true: tf.Tensor | None) -> tf.Tensor:
+    """The expression's values, a row for each sample, or a single row if it sums over the batch.
+
+    Args:
+        node: the expression.
+        y_pred: `(batch_size, …)`.
+        y_true: float32 `(batch_size, …)`, None where there is none.
+    """
+    variables = {"y_pred": tf.cast(y_pred, tf.float32)}
+    if y_true is not None:
+        variables["y_true"] = in_rank_of(y_pred, y_true)
+    values = tf.cast(evaluate(node, variables), y_pred.dtype)
+    if values.shape.rank == 0:
+        return tf.reshape(values, (1, 1))
+    return tf.reshape(values, (-1, values.shape[1:].num_elements()))
 
 
 def neighbour_differences(values: tf.Tensor) -> tf.Tensor:
@@ -121,6 +144,6 @@ def orthogonality(tensors: list[tf.Tensor], on_weights: bool) -> tf.Tensor:
     deviations = []
     for matrix in matrices:
         gram = tf.linalg.matmul(matrix, matrix, transpose_b=True)  # (rows, vectors, vectors)
-        deviation = tf.square(gram - tf.eye(gram.shape[-1]))
+        deviation = tf.square(gram - tf.eye(gram.shape[-1], dtype=gram.dtype))
         deviations.append(tf.reduce_sum(deviation, axis=(1, 2))[:, None])
     return tf.add_n(deviations)

@@ -8,12 +8,15 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from app.spec.graph import Graph
-from app.spec.penalties import ElementsAbovePenalty, Penalty, Reduction
+from app.spec.penalties import ElementsAbovePenalty, ExpressionPenalty, Penalty, Reduction
 from app.spec.quantities import WeightsOf
 from app.training.elements import distance_above, element_values, flat_rows, measured_tensors
 from app.training.policy_gradient import count_with_policy_gradient
 from app.training.surrogates import hinge_count, sigmoid_count, top_k_excess
 from app.training.terms import Batch, Term
+
+SMOOTH = "a smooth form, such as sigmoid(10 * (y_pred - 0.5)) for y_pred > 0.5, or the penalty elements_above"
+"""What to use instead of an expression without gradient."""
 
 
 def build_penalty_terms(penalties: Sequence[Penalty], graph: Graph) -> list[Term]:
@@ -42,6 +45,7 @@ def _term(penalty: Penalty, graph: Graph, index: int) -> Term:
         value=value,
         pointer=f"/penalties/{index}",
         layers=layers_of(of, graph),
+        surrogate=SMOOTH if isinstance(penalty, ExpressionPenalty) else None,
         extensive=penalty.reduction == "sum" and not isinstance(of, WeightsOf),
     )
 

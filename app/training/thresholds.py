@@ -22,15 +22,16 @@ def threshold_values(
 
     Args:
         threshold: as the document has it.
-        elements: the samples' elements, float32 `(batch_size, elements)`.
+        elements: the samples' elements, `(batch_size, elements)`.
         columns: columns of the dataset, `(batch_size,)` or `(batch_size, …)`.
 
     Returns:
-        float32, `()`, `(elements,)`, `(batch_size, 1)` or `(batch_size, elements)`.
+        As precise as the elements, `()`, `(elements,)`, `(batch_size, 1)` or `(batch_size, elements)`.
     """
     match threshold:
         case ColumnThreshold():
-            return tf.reshape(tf.cast(columns[threshold.column], tf.float32), (tf.shape(elements)[0], -1))
+            column = tf.cast(columns[threshold.column], elements.dtype)
+            return tf.reshape(column, (tf.shape(elements)[0], -1))
         case QuantileThreshold():
             return quantile(tf.stop_gradient(elements), threshold.quantile)
         case MeanPlusStdThreshold():
@@ -38,18 +39,19 @@ def threshold_values(
             mean = tf.reduce_mean(fixed, axis=1, keepdims=True)
             return mean + threshold.mean_plus_std * tf.math.reduce_std(fixed, axis=1, keepdims=True)
         case float() | Sequence():
-            return tf.constant(threshold, tf.float32)
+            # In float32 first, like predictions: 0.1 isn't above 0.1, whatever the precision of both.
+            return tf.cast(tf.constant(threshold, tf.float32), elements.dtype)
 
 
 def quantile(elements: tf.Tensor, q: float) -> tf.Tensor:
     """Quantile of each row, interpolated linearly, as `numpy.quantile` does.
 
     Args:
-        elements: float32 `(rows, n)`, n known when the function is traced.
+        elements: `(rows, n)`, n known when the function is traced.
         q: 0 is each row's least element, 1 its largest.
 
     Returns:
-        float32 `(rows, 1)`.
+        `(rows, 1)`.
     """
     n = elements.shape[1]
     position = q * (n - 1)
