@@ -99,8 +99,7 @@ def join_layers(
     Raises:
         InvalidDocument: the layers don't fit together, or don't fit the data.
     """
-    layers = _with_input(layers, data_shapes)
-    wired = _wire(layers, _names(layers))
+    wired = _wire(_named(_with_input(layers, data_shapes)))
     if outputs is None:
         outputs = {wired[-1].name: wired[-1].name}
     _check_outputs(outputs, wired, outputs_pointer)
@@ -137,8 +136,8 @@ def _with_input(
     return [(Input(name=None if name == "x" else name), pointer), *layers]
 
 
-def _names(layers: Sequence[tuple[Layer, str]]) -> list[str]:
-    """The layers' names, those without one named as Keras does in a fresh process."""
+def _named(layers: Sequence[tuple[Layer, str]]) -> list[tuple[Layer, str]]:
+    """The layers with names, those without one named as Keras does in a fresh process."""
     given: set[str] = set()
     for layer, pointer in layers:
         if layer.name in given:
@@ -149,14 +148,22 @@ def _names(layers: Sequence[tuple[Layer, str]]) -> list[str]:
         if layer.name is not None:
             given.add(layer.name)
     counts: Counter[str] = Counter()
-    return [_next_name(layer, counts, given) for layer, _ in layers]
+    return [(_with_name(layer, counts, given), pointer) for layer, pointer in layers]
+
+
+def _with_name(layer: Layer, counts: Counter[str], given: set[str]) -> Layer:
+    # Keras counts each layer that it makes without a name, those inside others too, which it makes first.
+    update: dict[str, object] = {
+        field: _with_name(inner, counts, set()) for field, inner in layer.wrapped().items()
+    }
+    if layer.name is None:
+        update["name"] = _next_name(layer, counts, given)
+    for part in layer.nameless_parts:
+        counts[snake_case(part)] += 1
+    return layer.model_copy(update=update)
 
 
 def _next_name(layer: Layer, counts: Counter[str], given: set[str]) -> str:
-    for inner in layer.inner_types():
-        counts[snake_case(inner)] += 1
-    if layer.name is not None:
-        return layer.name
     base = "input_layer" if isinstance(layer, Input) else snake_case(layer.type)
     while True:
         name = f"{base}_{counts[base]}" if counts[base] else base
@@ -171,8 +178,9 @@ def snake_case(class_name: str) -> str:
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
-def _wire(layers: Sequence[tuple[Layer, str]], names: Sequence[str]) -> list[_Wired]:
-    """The layers with their inputs by name."""
+def _wire(layers: Sequence[tuple[Layer, str]]) -> list[_Wired]:
+    """The named layers with their inputs by name."""
+    names = [str(layer.name) for layer, _ in layers]
     wired = []
     for index, (layer, pointer) in enumerate(layers):
         inputs = _input_names(layer, names, index)
@@ -249,7 +257,7 @@ def _with_shapes(wired: Sequence[_Wired], data_shapes: Mapping[str, tuple[int, .
             if layer.name in entry_shapes:
                 shape = entry_shapes[layer.name]
             else:
-                shape = layer.layer.output_shape(input_shapes)
+                shape = layer.layer.infer_shape(input_shapes)
             count = layer.layer.parameter_count(input_shapes)
         except Misfit as misfit:
             pointer = f"{layer.pointer}/{misfit.field}" if misfit.field else layer.pointer

@@ -8,8 +8,12 @@ import keras
 from app.errors import ModelRejected
 from app.spec.base import SpecModel
 from app.spec.graph import Graph, Node
-from app.spec.layers.core import Input
+from app.spec.layers.attention import MultiHeadAttention
+from app.spec.layers.base import Layer
+from app.spec.layers.core import ActivityRegularization, Input
+from app.spec.layers.hard import Bounded, Simplex, TopK
 from app.spec.regularizers import L1L2, ActivityL1L2, ActivityOrthogonal, Orthogonal
+from app.training.hard_layers import apply_hard_layer
 
 
 def build_model(graph: Graph, seed: int) -> keras.Model:
@@ -60,17 +64,36 @@ def tapped_model(model: keras.Model, names: Sequence[str]) -> keras.Model:
 
 
 def _apply(node: Node, inputs: Sequence[Any]) -> Any:
-    """The layer's output on these inputs."""
-    if isinstance(node.layer, Input):
+    """The node's output on these inputs."""
+    layer = node.layer
+    if isinstance(layer, Input):
         return keras.Input(shape=node.shape, name=node.name)
-    arguments = {field: keras_argument(value) for field, value in node.layer.arguments().items()}
-    layer = getattr(keras.layers, node.layer.type)(**arguments, name=node.name)
-    layer.trainable = node.layer.trainable
-    return layer(inputs[0] if len(inputs) == 1 else list(inputs))
+    if isinstance(layer, Bounded | Simplex | TopK):
+        regularizer = keras_argument(layer.activity_regularizer)
+        return apply_hard_layer(layer, node.name, node.shape, inputs[0], regularizer)
+    if isinstance(layer, MultiHeadAttention):
+        return make_layer(layer)(*inputs, use_causal_mask=layer.use_causal_mask)
+    return make_layer(layer)(inputs[0] if len(inputs) == 1 else list(inputs))
+
+
+def make_layer(layer: Layer) -> keras.layers.Layer:
+    """The Keras layer for a layer of a document."""
+    arguments = {
+        field: keras_argument(value)
+        for field, value in layer.arguments().items()
+        if field not in layer.kerbs_own
+    }
+    if isinstance(layer, ActivityRegularization) and layer.reduction == "sum":
+        arguments |= {"l1": 0.0, "l2": 0.0}
+    made = getattr(keras.layers, layer.type)(**arguments, name=layer.name)
+    made.trainable = layer.trainable
+    return made
 
 
 def keras_argument(value: Any) -> Any:
     """What Keras takes for a value of a layer's field."""
+    if isinstance(value, Layer):
+        return make_layer(value)
     if isinstance(value, L1L2):
         # The proximal step takes the place of the l1 gradient, so the saved model must not have both.
         l1 = 0.0 if value.proximal else value.l1

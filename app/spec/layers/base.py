@@ -1,7 +1,7 @@
 """What every layer has, and the words its arguments are made of."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -28,6 +28,20 @@ LayerInputs = Annotated[
 
 Size = Annotated[int, Field(ge=1, le=1_000_000)]
 """A number of units, filters, steps or classes."""
+
+Sizes1 = Size | Annotated[tuple[Size, ...], Field(strict=False, min_length=1, max_length=1)]
+Sizes2 = Size | Annotated[tuple[Size, ...], Field(strict=False, min_length=2, max_length=2)]
+Sizes3 = Size | Annotated[tuple[Size, ...], Field(strict=False, min_length=3, max_length=3)]
+"""One number for all axes, or one for each."""
+
+Axis = Annotated[int, Field(ge=-9, le=9)]
+"""An axis of a batch: 0 is the samples', 1 the first of each sample, -1 the last."""
+
+Axes = Axis | Annotated[list[Axis], Field(min_length=1, max_length=8)]
+"""An axis or several."""
+
+DataFormat = Literal["channels_last"]
+"""Where the channels are: TensorFlow's kernels for a CPU take them last only."""
 
 Rate = Annotated[float, Field(ge=0, le=1)]
 """A share of the elements, in [0, 1]."""
@@ -69,8 +83,12 @@ class Layer(SpecModel):
 
     input_count: ClassVar[tuple[int, int | None]] = (1, 1)
     """The least and the greatest number of inputs; `None` is any number."""
+    kerbs_own: ClassVar[tuple[str, ...]] = ()
+    """The fields that aren't arguments of Keras's class."""
+    nameless_parts: ClassVar[tuple[str, ...]] = ()
+    """Keras's types of the layers without a name that it makes for this one; they count in its naming."""
 
-    def output_shape(self, inputs: Sequence[Shape]) -> Shape:
+    def infer_shape(self, inputs: Sequence[Shape]) -> Shape:
         """The shape of one sample of the output.
 
         Args:
@@ -85,12 +103,12 @@ class Layer(SpecModel):
         """The number of weights, trainable or not, as Keras's `count_params`."""
         return 0
 
-    def inner_types(self) -> tuple[str, ...]:
-        """The types of the nameless layers that Keras makes along with this one; they count in its naming."""
-        return ()
+    def wrapped(self) -> dict[str, "Layer"]:
+        """The layers inside this one, by field."""
+        return {}
 
     def arguments(self) -> dict[str, Any]:
-        """The arguments for Keras's class of the same name, other than `name`."""
+        """The fields that belong to this type of layer, by name."""
         own = type(self).model_fields.keys() - Layer.model_fields.keys()
         return {field: getattr(self, field) for field in own}
 
@@ -102,33 +120,65 @@ class RegularizedLayer(Layer):
     """A penalty on the layer's output."""
 
 
-def show(shape: Shape) -> str:
+def show(shape: Sequence[int | None]) -> str:
     """A shape as JSON prints it: `[2, null]`."""
     return "[" + ", ".join("null" if length is None else str(length) for length in shape) + "]"
 
 
-def last_length(shape: Shape, field: str = "") -> int:
-    """The length of the last axis, which a layer's weights depend on.
+def expect_rank(shape: Shape, rank: int) -> None:
+    """That one sample of the input has `rank` axes.
 
     Raises:
-        Misfit: there is no axis, or its length isn't known.
-    """
-    if not shape:
-        raise Misfit("Expected an input with at least one axis besides the samples; received shape []", field)
-    length = shape[-1]
-    if length is None:
-        raise Misfit(
-            f"Expected an input whose last axis has a fixed length; received shape {show(shape)}", field
-        )
-    return length
-
-
-def expect_rank(shape: Shape, rank: int) -> None:
-    """Raises:
-    Misfit: one sample of the input doesn't have `rank` axes.
+        Misfit: it has more or fewer.
     """
     if len(shape) != rank:
         axes = "axis" if rank == 1 else "axes"
         raise Misfit(
-            f"Expected an input with {rank} {axes} besides the samples; received shape {show(shape)}"
+            f"Expected an input with {rank} {axes} besides the samples; received shape {show(shape)}."
         )
+
+
+def axis_position(axis: int, shape: Shape, field: str = "axis") -> int:
+    """Where in a sample's shape an axis of the batch is: both 1 and, of two, -2 are 0.
+
+    Raises:
+        Misfit: there is no such axis, or it's the samples' own.
+    """
+    rank = len(shape)
+    position = axis - 1 if axis >= 0 else axis + rank
+    if not 0 <= position < rank:
+        expected = f"an axis from 1 to {rank} or from -{rank} to -1" if rank else "an input with an axis"
+        raise Misfit(f"Expected {expected} besides the samples; received {axis}.", field)
+    return position
+
+
+def axis_positions(axes: int | Sequence[int], shape: Shape, field: str = "axis") -> list[int]:
+    """Where in a sample's shape some axes of the batch are.
+
+    Raises:
+        Misfit: there is no such axis, it's the samples' own, or it's named twice.
+    """
+    axes = [axes] if isinstance(axes, int) else axes
+    positions = [axis_position(axis, shape, field) for axis in axes]
+    if len(set(positions)) < len(positions):
+        raise Misfit(f"Expected different axes; received {show(axes)}.", field)
+    return positions
+
+
+def fixed_length(shape: Shape, position: int = -1) -> int:
+    """The length of an axis that a layer's weights depend on.
+
+    Raises:
+        Misfit: there is no axis, or its length is left to the data.
+    """
+    if not shape:
+        raise Misfit("Expected an input with at least one axis besides the samples; received shape [].")
+    length = shape[position]
+    if length is None:
+        raise Misfit(f"Expected an input with a fixed length in place of null; received shape {show(shape)}.")
+    return length
+
+
+def per_axis(value: int | Sequence[int], rank: int) -> tuple[int, ...]:
+    """One number for each of `rank` axes."""
+    return (value,) * rank if isinstance(value, int) else tuple(value)

@@ -1,14 +1,13 @@
-"""Input, Dense, Activation, Dropout, Flatten."""
+"""Input, Dense, Embedding, Activation, ActivityRegularization."""
 
 from collections.abc import Sequence
-from math import prod
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from app.spec.activations import Activation as ActivationName
 from app.spec.initializers import Initializer
-from app.spec.layers.base import Layer, Misfit, Rate, RegularizedLayer, Seed, Shape, Size, last_length, show
+from app.spec.layers.base import Layer, RegularizedLayer, Shape, Size, fixed_length
 from app.spec.regularizers import Regularizer
 from app.spec.weight_constraints import WeightConstraint
 
@@ -37,12 +36,12 @@ class Dense(RegularizedLayer):
     kernel_constraint: WeightConstraint | None = None
     bias_constraint: WeightConstraint | None = None
 
-    def output_shape(self, inputs: Sequence[Shape]) -> Shape:
-        last_length(inputs[0])
+    def infer_shape(self, inputs: Sequence[Shape]) -> Shape:
+        fixed_length(inputs[0])
         return (*inputs[0][:-1], self.units)
 
     def parameter_count(self, inputs: Sequence[Shape]) -> int:
-        return (last_length(inputs[0]) + self.use_bias) * self.units
+        return (fixed_length(inputs[0]) + self.use_bias) * self.units
 
 
 class Activation(RegularizedLayer):
@@ -52,43 +51,32 @@ class Activation(RegularizedLayer):
     activation: ActivationName
 
 
-class Dropout(RegularizedLayer):
-    """Zeroes a share of the elements while training and scales up the others."""
+class Embedding(RegularizedLayer):
+    """A vector for each whole number from 0 to `input_dim - 1`; fractions are cut off."""
 
-    type: Literal["Dropout"] = "Dropout"
-    rate: Rate
-    noise_shape: Annotated[list[Size | None], Field(max_length=9)] | None = None
-    """Which axes, the batch's included, share a mask: 1 shares, `null` doesn't."""
-    seed: Seed | None = None
+    type: Literal["Embedding"] = "Embedding"
+    input_dim: Size
+    output_dim: Size
+    embeddings_initializer: Initializer = "uniform"
+    embeddings_regularizer: Regularizer | None = None
+    embeddings_constraint: WeightConstraint | None = None
+    mask_zero: bool = False
+    """Whether 0 stands for padding that the layers after this one are to skip."""
 
-    def output_shape(self, inputs: Sequence[Shape]) -> Shape:
-        (shape,) = inputs
-        if self.noise_shape is not None:
-            check_noise_shape(self.noise_shape, shape)
-        return shape
+    def infer_shape(self, inputs: Sequence[Shape]) -> Shape:
+        return (*inputs[0], self.output_dim)
 
-
-class Flatten(RegularizedLayer):
-    """All axes but the batch's in one."""
-
-    type: Literal["Flatten"] = "Flatten"
-    data_format: Literal["channels_last", "channels_first"] | None = None
-
-    def output_shape(self, inputs: Sequence[Shape]) -> Shape:
-        (shape,) = inputs
-        lengths = [length for length in shape if length is not None]
-        return (prod(lengths) if len(lengths) == len(shape) else None,)
+    def parameter_count(self, inputs: Sequence[Shape]) -> int:
+        return self.input_dim * self.output_dim
 
 
-def check_noise_shape(noise_shape: Sequence[int | None], shape: Shape) -> None:
-    """Raises:
-    Misfit: the noise can't be broadcast to an input of this shape.
-    """
-    fits = len(noise_shape) == len(shape) + 1 and all(
-        noise in (None, 1, length) for noise, length in zip(noise_shape[1:], shape, strict=True)
-    )
-    if not fits or noise_shape[0] not in (None, 1):
-        expected = show((None, *shape))
-        raise Misfit(
-            f"Expected {expected}, or 1 in some places; received {show(tuple(noise_shape))}", "noise_shape"
-        )
+class ActivityRegularization(Layer):
+    """Passes its input on, with a penalty on it."""
+
+    type: Literal["ActivityRegularization"] = "ActivityRegularization"
+    l1: Annotated[float, Field(ge=0)] = 0.0
+    l2: Annotated[float, Field(ge=0)] = 0.0
+    reduction: Literal["per_sample", "sum"] = "per_sample"
+    """As an `activity_regularizer`'s: the sum over the batch, divided by the batch size or not."""
+
+    kerbs_own: ClassVar[tuple[str, ...]] = ("reduction",)
