@@ -1,0 +1,42 @@
+"""Fixtures for all tests."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from app.database import Database
+from app.migrations import migrate
+from tests.support.service import Service
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    """An empty database file, made by the migrations."""
+    database = Database(f"sqlite:///{tmp_path / 'kerb.db'}")
+    migrate(database)
+    yield database
+    database.close()
+
+
+@pytest.fixture(scope="session")
+def start_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Service]]:
+    """Starts services of a test's own; settings are given by name, without `KERB_`."""
+    started: list[Service] = []
+
+    def start(*, ready: bool = True, **settings: str) -> Service:
+        service = Service(tmp_path_factory.mktemp("kerb") / "data", settings)
+        started.append(service)
+        service.start(ready)
+        return service
+
+    yield start
+    for service in started:
+        if service.process.poll() is None:
+            service.stop()
+
+
+@pytest.fixture(scope="session")
+def service(start_service: Callable[..., Service]) -> Service:
+    """The service that tests share, with one worker. Leave it as it is: other tests use it, too."""
+    return start_service()
