@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from app.losses.schemas import LossEvaluation
 from app.main import create_app
 from app.settings import Settings
 from app.spec.checks import check_run
+from app.spec.loss_evaluation import LossEvaluation
 from app.spec.parsing import parse, parse_run
 
 ROOT = Path(__file__).parents[1]

@@ -6,7 +6,8 @@ from starlette.responses import Response
 
 from app.bodies import json_answer, json_body, problems, read_json_body
 from app.calls import ask_worker
-from app.losses.schemas import EvaluatedLoss, LossEvaluation
+from app.losses.schemas import EvaluatedLoss
+from app.spec.loss_evaluation import LossEvaluation
 from app.spec.parsing import parse
 from app.state import Shared
 

@@ -1,29 +1,6 @@
-"""What `POST /losses/evaluate` reads and answers."""
+"""What `POST /losses/evaluate` answers; what it reads is `app.spec.loss_evaluation.LossEvaluation`."""
 
-from typing import Annotated
-
-from pydantic import BaseModel, ConfigDict, Field
-
-from app.spec.arrays import Arrays
-from app.spec.base import SpecModel
-from app.spec.losses import LossSpec
-from app.spec.penalties import Penalty
-
-
-class LossEvaluation(SpecModel):
-    """A loss, and the numbers to evaluate it on."""
-
-    loss: LossSpec
-    """As in a run document."""
-
-    penalties: Annotated[tuple[Penalty, ...], Field(strict=False)] = ()
-    """As in a run document; only those of an output."""
-
-    y_true: Arrays
-    """The truth, `(samples, …)`; by output name where there are several."""
-
-    y_pred: Arrays
-    """The predictions, shaped likewise."""
+from pydantic import BaseModel, ConfigDict
 
 
 class EvaluatedLoss(BaseModel):
