@@ -1,5 +1,5 @@
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -38,21 +38,10 @@ def test_migrating_again_changes_nothing(database: Database) -> None:
 
 def test_two_processes_that_start_together_migrate_once(tmp_path: Path) -> None:
     databases = [Database(f"sqlite:///{tmp_path / 'kerb.db'}") for _ in range(4)]
-    errors: list[BaseException] = []
 
-    def migrate_one(database: Database) -> None:
-        try:
-            migrate(database)
-        except BaseException as error:
-            errors.append(error)
+    with ThreadPoolExecutor() as threads:
+        list(threads.map(migrate, databases))
 
-    threads = [threading.Thread(target=migrate_one, args=(database,)) for database in databases]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert errors == []
     with databases[0].reading() as session:
         assert session.scalar(text("SELECT count(*) FROM alembic_version")) == 1
     for database in databases:
@@ -67,10 +56,14 @@ def test_sqlite_is_set_up(database: Database) -> None:
 
 
 def test_an_error_undoes_what_was_written(database: Database) -> None:
-    with pytest.raises(ZeroDivisionError), database.writing() as session:
-        session.add(worker_row("worker_1"))
-        session.flush()
-        _ = 1 / 0
+    def fail() -> None:
+        with database.writing() as session:
+            session.add(worker_row("worker_1"))
+            session.flush()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
 
     with database.reading() as session:
         assert session.scalars(select(WorkerRow)).all() == []
@@ -91,25 +84,16 @@ def test_moments_come_back_in_utc(database: Database) -> None:
 def test_writers_wait_for_each_other_even_if_they_read_first(database: Database) -> None:
     with database.writing() as session:
         session.add(worker_row("worker_1"))
-    errors: list[BaseException] = []
 
-    def count_up() -> None:
-        try:
-            for _ in range(20):
-                with database.writing() as session:
-                    row = session.get_one(WorkerRow, "worker_1")
-                    time.sleep(0.0005)
-                    row.pid += 1
-        except BaseException as error:
-            errors.append(error)
+    def count_up(_number: int) -> None:
+        with database.writing() as session:
+            row = session.get_one(WorkerRow, "worker_1")
+            time.sleep(0.0005)
+            row.pid += 1
 
-    threads = [threading.Thread(target=count_up) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(count_up, range(80)))
 
-    assert errors == []
     with database.reading() as session:
         assert session.get_one(WorkerRow, "worker_1").pid == 81
 

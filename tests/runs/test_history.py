@@ -78,9 +78,11 @@ def test_a_gap_or_a_repetition_is_refused(database: Database, run_id: str, first
 def test_other_columns_are_refused(database: Database, run_id: str) -> None:
     append(database, run_id, 1, 3)
 
-    with pytest.raises(ValueError, match="Expected the columns"), database.writing() as session:
+    four, zero = np.array([4], np.int32), np.zeros((1, 1), np.float32)
+    with database.writing() as session:
         run = session.get_one(RunRow, run_id)
-        append_block(session, run, (4, 4), np.array([4], np.int32), ["loss"], np.zeros((1, 1), np.float32))
+        with pytest.raises(ValueError, match="Expected the columns"):
+            append_block(session, run, (4, 4), four, ["loss"], zero)
 
 
 @pytest.mark.parametrize("epoch", [0, 2, 3, 5, 9])
