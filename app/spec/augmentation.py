@@ -64,7 +64,7 @@ class RandomFlip(Augmentation):
 
 class _Moved(Augmentation):
     fill_mode: FillMode = "reflect"
-    """What stands where a moved sample has no pixels: a constant, the nearest pixel, the other side, a mirror."""
+    """What stands where a moved sample has no pixels: a constant, the nearest pixel, a mirror, a ring."""
 
     interpolation: Interpolation = "bilinear"
     """How pixels between pixels are read."""

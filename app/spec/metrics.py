@@ -240,9 +240,6 @@ class R2Score(Metric):
     class_aggregation: Literal["uniform_average", "variance_weighted_average"] = "uniform_average"
     """How the elements of the output are averaged."""
 
-    num_regressors: Annotated[int, Field(ge=0, lt=2**31)] = 0
-    """Number of input features, for the adjusted score; 0 for the plain one."""
-
 
 _AnyMetric = (
     PlainMetric | AlongAxis | BinaryAccuracy | TopKAccuracy | PrecisionOrRecall | ConfusionCount | FScore

@@ -1,7 +1,8 @@
 """Keras's optimizers, with Keras's arguments and defaults.
 
 A name alone (`"adam"`, `"Adam"`) stands for the optimizer with its defaults. `name`, `loss_scale_factor` (for
-half precision) and Muon's layer filters aren't part of the language.
+half precision) and Muon's layer filters aren't part of the language. Neither is ScheduleFreeAdamW: on
+TensorFlow, Keras 3.15 reads its momentum only after changing it, and so takes other steps than were meant.
 """
 
 from typing import Annotated, Literal, get_args
@@ -234,22 +235,6 @@ class Ftrl(OptimizerBase):
     """Smooths the first steps."""
 
 
-class ScheduleFreeAdamW(_Moments):
-    """AdamW with an average of the weights in place of a learning-rate schedule."""
-
-    type: Literal["ScheduleFreeAdamW"] = "ScheduleFreeAdamW"
-    """Kind of optimizer."""
-
-    learning_rate: NotNegative = 0.0025
-    """Length of the steps."""
-
-    epsilon: Positive = 1e-8
-    """Keeps the divisor off zero."""
-
-    warmup_steps: Annotated[int, Field(ge=0)] = 0
-    """Steps over which the learning rate rises."""
-
-
 class Muon(OptimizerBase):
     """Orthogonalizes the momentum of matrices; other weights step as in AdamW."""
 
@@ -298,7 +283,7 @@ class Muon(OptimizerBase):
 
 _AnyOptimizer = (
     SGD | RMSprop | Adam | AdamW | Adadelta | Adagrad | Adamax | Adafactor | Nadam | Ftrl | Lion | Lamb
-    | Muon | ScheduleFreeAdamW
+    | Muon
 )  # fmt: skip
 OPTIMIZERS: tuple[type[OptimizerBase], ...] = get_args(_AnyOptimizer)
 
