@@ -107,5 +107,6 @@ def keras_argument(value: Any) -> Any:
         return keras.regularizers.OrthogonalRegularizer(value.factor, value.mode)
     if isinstance(value, SpecModel):
         config = value.model_dump()
-        return {"class_name": config.pop("type"), "config": config}
+        kind = config.pop("type", None)
+        return {"class_name": kind, "config": config} if kind else config
     return value

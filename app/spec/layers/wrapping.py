@@ -23,6 +23,10 @@ class Bidirectional(RegularizedLayer):
     @model_validator(mode="after")
     def _check_layer(self) -> Self:
         _check_inner(self.layer)
+        if self.layer.go_backwards:
+            raise mistake(
+                "Expected false, as the copy goes backwards; received true.", "layer", "go_backwards"
+            )
         return self
 
     def infer_shape(self, inputs: Sequence[Shape]) -> Shape:
