@@ -12,9 +12,9 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
-from app.spec.base import SpecModel
 from app.spec.graph import Graph, Node
 from app.spec.layers.base import Layer
+from app.spec.layers.core import ActivityRegularization
 from app.spec.regularizers import L1L2, ActivityL1L2, ActivityOrthogonal, Orthogonal
 from app.training.terms import Batch, Term
 
@@ -69,17 +69,14 @@ def regularizers_in(graph: Graph) -> Iterator[Regularized]:
 
 
 def _regularizers_of(node: Node, layer: Layer, pointer: str) -> Iterator[Regularized]:
-    if layer.type == "ActivityRegularization":
-        arguments = {
-            key: value for key, value in layer.arguments().items() if key in ("l1", "l2", "reduction")
-        }
-        yield Regularized(node, "activity", ActivityL1L2(**arguments), pointer)
+    if isinstance(layer, ActivityRegularization):
+        regularizer = ActivityL1L2(l1=layer.l1, l2=layer.l2, reduction=layer.reduction)
+        yield Regularized(node, "activity", regularizer, pointer)
     for field, value in layer:
-        if isinstance(value, Layer):
-            yield from _regularizers_of(node, value, f"{pointer}/{field}")
-        elif field.endswith("_regularizer") and isinstance(value, SpecModel):
-            assert isinstance(value, L1L2 | Orthogonal | ActivityL1L2 | ActivityOrthogonal)
+        if isinstance(value, L1L2 | Orthogonal | ActivityL1L2 | ActivityOrthogonal):
             yield Regularized(node, field.removesuffix("_regularizer"), value, f"{pointer}/{field}")
+    for field, inner in layer.wrapped().items():
+        yield from _regularizers_of(node, inner, f"{pointer}/{field}")
 
 
 def variable_paths(found: Regularized, model: keras.Model) -> list[str]:
