@@ -12,7 +12,7 @@ from fastapi import Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from app.errors import UnsupportedMediaType
+from app.errors import TooLarge, UnsupportedMediaType
 from app.problems import Problem
 
 DOCUMENTS: dict[str, type[BaseModel]] = {}
@@ -29,6 +29,7 @@ async def read_json_body(request: Request) -> bytes:
 
     Raises:
         UnsupportedMediaType: the body says that it's something else, or compressed.
+        TooLarge: it's larger than the settings allow.
     """
     declared = request.headers.get("content-type", "application/json")
     media_type = declared.partition(";")[0].strip().lower()
@@ -39,7 +40,20 @@ async def read_json_body(request: Request) -> bytes:
     encoding = request.headers.get("content-encoding", "identity")
     if encoding.lower() != "identity":
         raise UnsupportedMediaType(f"Expected a body without Content-Encoding; received {encoding!r}.")
-    return await request.body()
+    return await _read(request, request.app.state.kerb.settings.max_body_bytes)
+
+
+async def _read(request: Request, most_bytes: int) -> bytes:
+    error = TooLarge(f"Expected a body of at most {most_bytes} bytes; received a larger one.")
+    if int(request.headers.get("content-length", 0)) > most_bytes:
+        raise error
+    chunks, received = [], 0
+    async for chunk in request.stream():
+        received += len(chunk)
+        if received > most_bytes:
+            raise error
+        chunks.append(chunk)
+    return b"".join(chunks)
 
 
 def json_answer(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -41,7 +41,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         version=__version__,
         summary="Trains and scores Keras models whose outputs must stay within declared limits.",
         lifespan=_lifespan(state),
-        max_body_size=settings.max_body_bytes,
         redoc_url=None,
     )
     app.state.kerb = state

@@ -16,6 +16,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 from app.errors import (
     Conflict,
@@ -44,6 +45,8 @@ _STATUSES: tuple[tuple[type[KerbError], int], ...] = (
     (UnsupportedMediaType, 415),
     (Unavailable, 503),
 )
+
+_METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
 RETRY_AFTER_SECONDS = 2
 """What a client is told to wait when a part of the service isn't ready."""
@@ -149,13 +152,25 @@ def _parameter_problem(details: Mapping[str, Any]) -> dict[str, str]:
 async def _handle_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     phrase = HTTPStatus(error.status_code).phrase
-    detail = error.detail if error.detail != phrase else ""
+    detail, headers = error.detail or phrase, error.headers
     if error.status_code == 404:
         detail = f"There is nothing at {request.url.path}."
     elif error.status_code == 405:
-        detail = f"{request.url.path} does not answer to {request.method}."
+        allowed = _allowed_methods(request)
+        headers = {"Allow": allowed}
+        detail = f"{request.url.path} answers to {allowed}; received {request.method}."
     code = phrase.lower().replace(" ", "_").replace("-", "_")
-    return _respond(error.status_code, code, phrase, detail or phrase, headers=error.headers)
+    return _respond(error.status_code, code, phrase, detail, headers=headers)
+
+
+def _allowed_methods(request: Request) -> str:
+    """All methods of the path; Starlette's own error names those of one of its routes only."""
+
+    def allows(method: str) -> bool:
+        scope = {**request.scope, "method": method}
+        return any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
+
+    return ", ".join(filter(allows, _METHODS))
 
 
 async def _handle_unexpected(request: Request, error: Exception) -> Response:

@@ -1,5 +1,6 @@
 """Fixtures for all tests."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,11 +11,21 @@ from app.migrations import migrate
 from tests.support.service import Service
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty database file, made by the migrations."""
-    database = Database(f"sqlite:///{tmp_path / 'kerb.db'}")
+    path = tmp_path_factory.mktemp("database") / "kerb.db"
+    database = Database(f"sqlite:///{path}")
     migrate(database)
+    database.close()
+    return path
+
+
+@pytest.fixture
+def database(migrated_file: Path, tmp_path: Path) -> Iterator[Database]:
+    """An empty database of the test's own, at `tmp_path / "kerb.db"`."""
+    path = shutil.copy(migrated_file, tmp_path / "kerb.db")
+    database = Database(f"sqlite:///{path}")
     yield database
     database.close()
 
