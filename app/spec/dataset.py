@@ -149,11 +149,11 @@ class RunData:
         )
 
     def named(self, inputs: Sequence[str], outputs: Sequence[str]) -> "RunData":
-        """The same, with an unnamed input and target under the names that the model has for them."""
+        """The same, with an only input and an only target under the names that the model has for them."""
         return replace(
             self,
-            inputs=_renamed(self.inputs, ONLY_INPUT, inputs),
-            targets=_renamed(self.targets, ONLY_TARGET, outputs),
+            inputs=_renamed(self.inputs, inputs),
+            targets=_renamed(self.targets, outputs),
         )
 
 
@@ -175,9 +175,9 @@ def _columns(arrays: Numbers | dict[str, Numbers], only: str) -> dict[str, Float
     return {name: array[:, None] if array.ndim == 1 else array for name, array in floats.items()}
 
 
-def _renamed(arrays: dict[str, Floats], only: str, names: Sequence[str]) -> dict[str, Floats]:
-    if len(names) == 1 and list(arrays) == [only]:
-        return {names[0]: arrays[only]}
+def _renamed(arrays: dict[str, Floats], names: Sequence[str]) -> dict[str, Floats]:
+    if len(names) == len(arrays) == 1:
+        return dict(zip(names, arrays.values(), strict=True))
     return {name: arrays[name] for name in names if name in arrays}
 
 

@@ -9,10 +9,11 @@ binary output always positive. Here the first is the mean over classes, the seco
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, NamedTuple, get_args
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
 from app.spec.base import SpecModel
-from app.spec.names import typed
+from app.spec.mistakes import mistake
+from app.spec.names import distinct, typed
 from app.spec.optimizers import Positive
 from app.spec.pointers import join
 
@@ -21,10 +22,22 @@ AtLeastOne = Annotated[int, Field(ge=1, lt=2**31)]
 ClassId = Annotated[int, Field(ge=0, lt=2**31)]
 
 
+def _not_reserved(name: str) -> str:
+    if name == "loss" or name.startswith("val_"):
+        raise mistake(f'Expected a name other than "loss", and without "val_" before it; received "{name}".')
+    return name
+
+
 class Metric(SpecModel):
     """What all metrics have."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$", max_length=100)] | None = None
+    type: str
+    """Kind of metric."""
+
+    name: (
+        Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$", max_length=100), AfterValidator(_not_reserved)]
+        | None
+    ) = None
     """Under which it's recorded; by default its type."""
 
 
@@ -327,19 +340,15 @@ def reported_metrics(
         outputs: the names of the model's outputs.
         pointer: JSON Pointer to `metrics`.
     """
-    reported: list[Reported] = []
-    taken: set[str] = set()
-    for output, listed, where in _by_output(metrics, outputs, pointer):
-        for position, metric in enumerate(listed):
-            plain = metric.name or metric.type
-            full = f"{output}_{plain}" if len(outputs) > 1 else plain
-            name, repeats = full, 0
-            while name in taken:
-                repeats += 1
-                name = f"{full}_{repeats}"
-            taken.add(name)
-            reported.append(Reported(name, output, metric, join(where, position)))
-    return reported
+    found = [
+        (output, metric, join(where, position))
+        for output, listed, where in _by_output(metrics, outputs, pointer)
+        for position, metric in enumerate(listed)
+    ]
+    plain = [metric.name or metric.type for _, metric, _ in found]
+    if len(outputs) > 1:
+        plain = [f"{output}_{name}" for (output, _, _), name in zip(found, plain, strict=True)]
+    return [Reported(name, *entry) for name, entry in zip(distinct(plain), found, strict=True)]
 
 
 def _by_output(

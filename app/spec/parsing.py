@@ -8,7 +8,6 @@ mistakes of the one that was most likely meant are told.
 
 import re
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -17,7 +16,7 @@ from pydantic_core import ErrorDetails
 from app.errors import FieldProblem, InvalidDocument
 from app.spec.annotations import known_fields
 from app.spec.base import SpecModel
-from app.spec.names import letters
+from app.spec.names import did_you_mean, nearest_names
 from app.spec.pointers import join, received, resolve
 from app.spec.run import RunSpec
 from app.spec.strict_json import read_json
@@ -251,11 +250,4 @@ def expected_one_of(noun: str, names: Sequence[str], name: str) -> str:
     count = "the" if shown is names else f"{len(names)}"
     listing = ", ".join(f'"{known}"' for known in shown)
     which = listing if shown is names else f"such as {listing}"
-    hint = f' Did you mean "{near[0]}"?' if near else ""
-    return f"Expected one of {count} {noun} {which}; received {received(name)}.{hint}"
-
-
-def nearest_names(name: str, names: Sequence[str]) -> list[str]:
-    """Those of `names` that `name` was perhaps meant to be, the nearest first; at most three."""
-    by_letters = {letters(known): known for known in names}
-    return [by_letters[match] for match in get_close_matches(letters(name), by_letters, n=3, cutoff=0.5)]
+    return f"Expected one of {count} {noun} {which}; received {received(name)}.{did_you_mean(name, names)}"

@@ -59,7 +59,7 @@ def build_metrics(metrics: MetricsSpec, graph: Graph) -> list[BuiltMetric]:
 
 
 def _build(spec: Metric, shape: Shape) -> keras.metrics.Metric:
-    kind = getattr(spec, "type")  # noqa: B009 - every metric has a type, each its own
+    kind = spec.type
     if kind == "accuracy":
         return keras.metrics.MeanMetricWrapper(accuracy, name=kind)
     arguments: dict[str, Any] = spec.model_dump(exclude={"type", "name"})

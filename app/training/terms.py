@@ -4,11 +4,12 @@ Training minimises `Σᵢ strengthᵢ · valueᵢ`. A term is made once for a co
 argument of that program. Values are float32 scalars that work with and without XLA.
 """
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 import tensorflow as tf
+
+from app.spec.names import distinct
 
 
 @dataclass(frozen=True)
@@ -57,12 +58,7 @@ class Term:
     extensive: bool = False
 
 
-def unique_names(terms: Sequence[Term]) -> list[Term]:
-    """The terms with `_1`, `_2`, … behind the second and later of a name, as Keras names layers."""
-    seen: Counter[str] = Counter()
-    renamed = []
-    for term in terms:
-        count = seen[term.name]
-        seen[term.name] += 1
-        renamed.append(replace(term, name=f"{term.name}_{count}") if count else term)
-    return renamed
+def unique_names(terms: Sequence[Term], taken: Collection[str] = ()) -> list[Term]:
+    """The terms with `_1`, `_2`, … behind the names that came before, or are `taken` by other columns."""
+    names = distinct([term.name for term in terms], taken)
+    return [replace(term, name=name) for term, name in zip(terms, names, strict=True)]

@@ -1,0 +1,189 @@
+"""Everything that the document alone shows to be wrong, told before a worker hears of the run."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.errors import InvalidDocument
+from app.spec.augmentation_checks import check_augmentation
+from app.spec.columns import history_columns, term_names
+from app.spec.dataset import ONLY_TARGET, RunData, load_data
+from app.spec.graph import Graph
+from app.spec.layers.core import Embedding
+from app.spec.losses import check_loss
+from app.spec.metric_checks import check_metrics
+from app.spec.model import resolve_graph
+from app.spec.names import did_you_mean
+from app.spec.optimizers import CLIPS
+from app.spec.penalty_checks import check_penalties
+from app.spec.pointers import join, received
+from app.spec.run import RunSpec
+from app.spec.split import split_rows
+
+Shape = tuple[int | None, ...]
+
+
+@dataclass(frozen=True)
+class LayerSummary:
+    """One layer of a checked model.
+
+    Attributes:
+        name: unique in the model.
+        type: Keras's class name.
+        inputs: the names of the layers it takes.
+        shape: of one sample of its output.
+        parameter_count: its weights, trainable or not.
+    """
+
+    name: str
+    type: str
+    inputs: tuple[str, ...]
+    shape: Shape
+    parameter_count: int
+
+
+@dataclass(frozen=True)
+class ModelSummary:
+    """What is known of a run before it is trained.
+
+    Attributes:
+        parameter_count: weights of the whole model, trainable or not.
+        inputs: the shape of one sample of each input, by name.
+        outputs: the shape of one sample of each output, by name.
+        terms: the names of the parts of the total that is minimised.
+        layers: in an order in which they can be computed.
+    """
+
+    parameter_count: int
+    inputs: dict[str, Shape]
+    outputs: dict[str, Shape]
+    terms: list[str]
+    layers: list[LayerSummary]
+
+
+def check_run(run: RunSpec) -> ModelSummary:
+    """Checks that the parts of a document fit together.
+
+    Raises:
+        InvalidDocument: two parts don't fit; the first such pair, in the order data and model, split,
+            targets and loss, penalties, metrics, augmentation, fit.
+    """
+    data = load_data(run.dataset)
+    graph = resolve_graph(run.model, {name: array.shape[1:] for name, array in data.inputs.items()})
+    _check_targets(data, graph)
+    data = data.named(list(graph.inputs), list(graph.outputs))
+    _check_embedded(data, graph, run)
+    split_rows(run.split, data)
+    check_loss(run.loss, graph.output_shapes, data.targets, target_pointers=_target_pointers(run, graph))
+    check_penalties(run.penalties, graph, data.columns, data.targets)
+    check_metrics(run.metrics, graph.output_shapes, data.targets)
+    check_augmentation(run.augmentation, graph.inputs, run.loss, list(graph.outputs))
+    _check_fit(run, data, graph)
+    return _summarize(run, graph)
+
+
+def _summarize(run: RunSpec, graph: Graph) -> ModelSummary:
+    return ModelSummary(
+        parameter_count=graph.parameter_count,
+        inputs=graph.inputs,
+        outputs=graph.output_shapes,
+        terms=term_names(run, graph),
+        layers=[
+            LayerSummary(node.name, node.layer.type, node.inputs, node.shape, node.parameter_count)
+            for node in graph.nodes
+        ],
+    )
+
+
+def _check_targets(data: RunData, graph: Graph) -> None:
+    """That targets have the names of outputs, or that there is one of each."""
+    if list(data.targets) == [ONLY_TARGET] and len(graph.outputs) == 1:
+        return
+    for name in data.targets:
+        if name not in graph.outputs:
+            outputs = ", ".join(graph.outputs)
+            pointer = "/dataset/inline/y" if name == ONLY_TARGET else join("/dataset/inline/y", name)
+            what = "one array without a name" if name == ONLY_TARGET else received(name)
+            raise InvalidDocument.at(
+                pointer,
+                f"Expected targets by the names of outputs ({outputs}); received {what}."
+                f"{did_you_mean(name, graph.outputs)}",
+            )
+
+
+def _target_pointers(run: RunSpec, graph: Graph) -> dict[str, str]:
+    named = isinstance(run.dataset.inline.y, dict)
+    pointer = "/dataset/inline/y"
+    return {output: join(pointer, output) if named else pointer for output in graph.outputs}
+
+
+def _check_embedded(data: RunData, graph: Graph, run: RunSpec) -> None:
+    """That inputs of an embedding are numbers of its vectors; TensorFlow would tell late, or not at all."""
+    for node in graph.nodes:
+        if not isinstance(node.layer, Embedding) or node.inputs[0] not in data.inputs:
+            continue
+        name = node.inputs[0]
+        array, most = data.inputs[name], node.layer.input_dim - 1
+        wrong = np.argwhere((array < 0) | (array >= node.layer.input_dim) | (array != np.floor(array)))
+        if wrong.size:
+            place = tuple(int(index) for index in wrong[0])
+            raise InvalidDocument.at(
+                _element_pointer(run, data, name, place),
+                f"Expected an integer from 0 to {most}, as {node.name} has {node.layer.input_dim} vectors; "
+                f"received {array[place]:g}.",
+            )
+
+
+def _element_pointer(run: RunSpec, data: RunData, name: str, place: tuple[int, ...]) -> str:
+    x = run.dataset.inline.x
+    if isinstance(x, Mapping):
+        # The data of a single input may have another name than the model's.
+        sent = name if name in x else next(iter(x))
+        return join("/dataset/inline/x", sent, *place[: x[sent].ndim])
+    return join("/dataset/inline/x", *place[: x.ndim])
+
+
+def _check_fit(run: RunSpec, data: RunData, graph: Graph) -> None:
+    fit = run.fit
+    columns = history_columns(run, graph)
+    for field in ("early_stopping", "reduce_lr_on_plateau"):
+        callback = getattr(fit, field)
+        if callback is not None and callback.monitor not in columns:
+            missing = ""
+            if callback.monitor.startswith("val_") and "val_loss" not in columns:
+                missing = " There is no validation part in split."
+            raise InvalidDocument.at(
+                f"/fit/{field}/monitor",
+                f"Expected a column of the history ({', '.join(columns)}); received "
+                f"{received(callback.monitor)}.{missing or did_you_mean(callback.monitor, columns)}",
+            )
+    _check_clip(run)
+    _check_class_weight(run, data)
+
+
+def _check_clip(run: RunSpec) -> None:
+    if run.fit.gradient_clip is None:
+        return
+    for name in CLIPS:
+        if getattr(run.optimizer, name) is not None:
+            raise InvalidDocument.at(
+                "/fit/gradient_clip", f"Expected one clip of gradients; received {name} of the optimizer too."
+            )
+
+
+def _check_class_weight(run: RunSpec, data: RunData) -> None:
+    if run.fit.class_weight is None:
+        return
+    if len(data.targets) > 1:
+        raise InvalidDocument.at(
+            "/fit/class_weight",
+            f"Expected a single output, as in Keras; received {len(data.targets)}. "
+            "A loss can have a class_weight of its own.",
+        )
+    (target,) = data.targets.values()
+    if target.ndim != 2 or (target.shape[1] == 1 and (target != np.floor(target)).any()):
+        raise InvalidDocument.at(
+            "/fit/class_weight",
+            "Expected targets that name a sample's class, by number or one-hot; received others.",
+        )

@@ -1,0 +1,58 @@
+"""The names under which a run's history is recorded, told from the document alone.
+
+`loss`, then its terms where there are several, then the metrics; and the same with `val_` before it for the
+validation rows. A metric has the name that was asked for; a term whose name is taken gets `_1`, `_2`, ….
+"""
+
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING
+
+from app.spec.graph import Graph
+from app.spec.layers.base import Layer
+from app.spec.layers.core import ActivityRegularization
+from app.spec.losses import loss_parts
+from app.spec.metrics import reported_metrics
+from app.spec.names import distinct
+from app.spec.regularizers import L1L2, ActivityL1L2, ActivityOrthogonal, Orthogonal
+
+if TYPE_CHECKING:
+    from app.spec.run import RunSpec
+
+
+def history_columns(run: "RunSpec", graph: Graph) -> list[str]:
+    """Every column of a run's history, in order."""
+    terms = term_names(run, graph)
+    metrics = [metric.name for metric in reported_metrics(run.metrics, list(graph.outputs))]
+    names = ["loss", *(terms if len(terms) > 1 else []), *metrics]
+    validated = run.split is not None and run.split.validation is not None
+    return names + ([f"val_{name}" for name in names] if validated else [])
+
+
+def term_names(run: "RunSpec", graph: Graph) -> list[str]:
+    """The names of the terms of the total: losses, penalties, regularizers."""
+    outputs = list(graph.outputs)
+    terms = [part.name for part in loss_parts(run.loss, outputs)]
+    terms += [penalty.type for penalty in run.penalties]
+    for node in graph.nodes:
+        terms += [f"{node.name}_{name}" for name in _regularizer_names(node.layer)]
+    return distinct(terms, taken_by_metrics(run, outputs))
+
+
+def taken_by_metrics(run: "RunSpec", outputs: Collection[str]) -> list[str]:
+    """The names that terms can't have."""
+    return ["loss", *(metric.name for metric in reported_metrics(run.metrics, list(outputs)))]
+
+
+def _regularizer_names(layer: Layer) -> Iterator[str]:
+    if isinstance(layer, ActivityRegularization):
+        yield from (f"activity_{kind}" for kind in ("l1", "l2") if getattr(layer, kind))
+    for field, value in layer:
+        part = field.removesuffix("_regularizer")
+        if part == "bias" and not getattr(layer, "use_bias", True):
+            continue
+        if isinstance(value, Orthogonal | ActivityOrthogonal) and value.factor:
+            yield f"{part}_orthogonal"
+        elif isinstance(value, L1L2 | ActivityL1L2):
+            yield from (f"{part}_{kind}" for kind in ("l1", "l2") if getattr(value, kind))
+    for inner in layer.wrapped().values():
+        yield from _regularizer_names(inner)
