@@ -36,9 +36,9 @@ class LossEvaluation(SpecModel):
     def _arrays_agree(self) -> "LossEvaluation":
         truth, predictions = by_output(self.y_true), by_output(self.y_pred)
         if truth.keys() != predictions.keys():
-            expected, got = ", ".join(sorted(predictions)), ", ".join(sorted(truth))
             raise mistake(
-                f"Expected truth for the outputs that y_pred has, {expected}; received {got}.", "y_true"
+                f"Expected what y_pred has, {_outline(self.y_pred)}; received {_outline(self.y_true)}.",
+                "y_true",
             )
         for name, arrays in (("y_true", truth), ("y_pred", predictions)):
             for output, array in arrays.items():
@@ -79,3 +79,7 @@ def by_output(arrays: Numbers | dict[str, Numbers]) -> dict[str, Numbers]:
     """The arrays by output name, flat ones as columns: `(samples, 1)`."""
     named = arrays if isinstance(arrays, dict) else {ONLY_OUTPUT: arrays}
     return {name: array[:, None] if array.ndim == 1 else array for name, array in named.items()}
+
+
+def _outline(arrays: Numbers | dict[str, Numbers]) -> str:
+    return f"outputs named {', '.join(arrays)}" if isinstance(arrays, dict) else "one array"
