@@ -220,9 +220,10 @@ def figures_table(names: list[str], statistics: list[dict[str, Any]]) -> str:
                 elements_above_text(validation),
             ]
         )
-    header = ["", "accuracy", "", "relu layer", "", "outputs above 0.5", ""]
-    second = ["run", "train", "validation", "zero share", "mean", "train", "validation"]
-    return table([header, second, *rows])
+    above = f"above {statistics[0]['splits']['train']['elements_above'][0]['threshold']:g}"
+    header = ["", "accuracy", "accuracy", "relu layer", "relu layer", above, above]
+    columns = ["run", "train", "validation", "zero share", "mean", "train", "validation"]
+    return table([header, columns, *rows])
 
 
 def elements_above_text(split: dict[str, Any]) -> str:

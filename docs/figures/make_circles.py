@@ -21,10 +21,10 @@ SIDE = 260  # pixels of a panel
 GAP = 20
 TOP, BOTTOM = 34, 62
 REACH = 1.4  # the plane is shown from -REACH to REACH
-CELLS = 65  # predictions along each side
+CELLS = 80  # predictions along each side
 
 # From certainly 0 to certainly 1.
-COLOURS = ("#2166ac", "#4393c3", "#92c5de", "#d1e5f0", "#f7f7f7", "#fddbc7", "#f4a582", "#d6604d", "#b2182b")
+COLOURS = ("#9ec5e6", "#b3d1ec", "#cbdff1", "#e2edf7", "#f7f7f7", "#fbe6dc", "#f9cfbd", "#f6b79f", "#f2a083")
 POINT_COLOURS = ("#08306b", "#67000d")
 
 
