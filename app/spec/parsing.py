@@ -90,7 +90,7 @@ class _Mistake(NamedTuple):
         value = document
         for position, segment in enumerate(location):
             missing = details["type"] == "missing" and position == len(location) - 1
-            inside = missing or _holds(value, segment)
+            inside = missing or (_holds(value, segment) and not _is_member(value, location, position))
             steps.append(_Step(segment, inside))
             if inside and not missing:
                 value = value[segment]
@@ -135,6 +135,16 @@ class _Mistake(NamedTuple):
         if "; received" in self.details["msg"]:
             return FieldProblem(join(prefix, *path), self.details["msg"])
         return FieldProblem(join(prefix, *path), f"Expected {_expected(self.details)}; received {what}.")
+
+
+def _is_member(value: Any, location: Sequence[str | int], position: int) -> bool:
+    """Whether this segment names the union's member, though the object has a field of that name too.
+
+    As in `{"type": "norm", "norm": "l2"}`, whose fields pydantic finds at `norm/norm` and `norm/weight`.
+    """
+    segment = location[position]
+    named = isinstance(value, dict) and value.get("type") == segment
+    return named and position < len(location) - 1 and location[position - 1 : position] != (segment,)
 
 
 def _holds(value: Any, segment: str | int) -> bool:

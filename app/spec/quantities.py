@@ -201,6 +201,29 @@ class ExpressionOf(_Measured):
         return parse_expression(self.expression, EXPRESSION_VARIABLES)
 
 
+class ActivationSparsity(SpecModel):
+    """The share of a sample's activations that are exactly zero, in [0, 1]."""
+
+    type: Literal["activation_sparsity"]
+    """Kind of quantity."""
+
+    of: LayerName
+    """Name of the layer."""
+
+
+class WeightSparsity(SpecModel):
+    """The share of a layer's weights that are exactly zero, in [0, 1].
+
+    As for `WeightsOf`, these are the layer's kernels, or all its trainable variables if it has none.
+    """
+
+    type: Literal["weight_sparsity"]
+    """Kind of quantity."""
+
+    of: LayerName
+    """Name of the layer."""
+
+
 EXPRESSION_VARIABLES = ("y_true", "y_pred")
 """What a quantity's expression may use."""
 
