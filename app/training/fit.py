@@ -15,7 +15,8 @@ from app.training import checkpoint
 from app.training.batches import State
 from app.training.evaluation import layer_sparsity, model_weight_sparsity, predict, split_statistics
 from app.training.loop import LoopOptions, Reporter, run_epochs
-from app.training.preparation import Preparation, prepare
+from app.training.optimizers import averaged_weights
+from app.training.preparation import Preparation, check_gradient, prepare
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -59,7 +60,11 @@ def fit_run(
         Interrupted: the reporter asked to stop.
     """
     run = prepare(spec)
-    state = run.state if resume_from is None else checkpoint.from_bytes(resume_from, like=run.state)
+    if resume_from is None:
+        check_gradient(run)
+        state = run.state
+    else:
+        state = checkpoint.from_bytes(resume_from, like=run.state)
     options = LoopOptions(
         epochs=spec.fit.epochs,
         seed=spec.seed,
@@ -82,12 +87,14 @@ def fit_run(
 def load_served_weights(run: Preparation, state: State) -> int:
     """Puts the weights to serve into the run's model.
 
-    Those are the last epoch's, or the best one's where early stopping restores them.
+    Those are the last epoch's (their running averages with `use_ema`), or the best one's where early
+    stopping restores them.
 
     Returns:
         The epoch whose weights they are.
     """
-    weights, epoch = state["trainable"] + state["non_trainable"], state["epoch"]
+    averages = averaged_weights(run.program.optimizer, state["optimizer"])
+    weights, epoch = (averages or state["trainable"]) + state["non_trainable"], state["epoch"]
     stopping = state["early_stop"]
     if stopping.get("weights") and int(stopping["epoch"]) > 0:
         weights, epoch = stopping["weights"], stopping["epoch"]

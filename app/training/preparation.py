@@ -9,15 +9,17 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from app.spec.columns import taken_by_metrics
 from app.spec.dataset import RunData, load_data, weigh_classes
 from app.spec.graph import Graph
 from app.spec.model import resolve_graph
 from app.spec.run import RunSpec
 from app.spec.split import split_rows
 from app.training.augmentation import build_augmentation
-from app.training.batches import Rows, Schedule, State
+from app.training.batches import Rows, Schedule, State, take
 from app.training.build import build_model, tapped_model
 from app.training.callbacks import EarlyStop, Plateau
+from app.training.differentiability import check_differentiable
 from app.training.losses import build_loss_terms
 from app.training.metrics import build_metrics
 from app.training.objective import Objective
@@ -28,7 +30,7 @@ from app.training.program import Program
 from app.training.programs import program_for
 from app.training.proximal import proximal_thresholds
 from app.training.regularizers import build_regularizer_terms
-from app.training.terms import unique_names
+from app.training.terms import Batch, unique_names
 
 LOOPED_SPLITS = ("train", "validation")
 
@@ -97,7 +99,8 @@ def build_objective(spec: RunSpec, graph: Graph, model: keras.Model) -> Objectiv
         *build_penalty_terms(spec.penalties, graph),
         *build_regularizer_terms(graph, model),
     ]
-    return Objective(unique_names(terms), proximal_thresholds(graph, model))
+    taken = taken_by_metrics(spec, list(graph.outputs))
+    return Objective(unique_names(terms, taken), proximal_thresholds(graph, model))
 
 
 def build_program(
@@ -116,7 +119,7 @@ def build_program(
         elements = sum(prod(size or 1 for size in node.shape) for node in graph.nodes)
         fitting = max(batch_size, MOST_EVALUATED_ELEMENTS // max(1, elements))
         validation = Schedule(samples["validation"], min(fitting, samples["validation"]))
-    metrics = build_metrics(spec.metrics, graph, spec.loss)
+    metrics = build_metrics(spec.metrics, graph)
     columns = Program.column_names(objective, metrics, validated=validation is not None)
     stopping, plateau = fit.early_stopping, fit.reduce_lr_on_plateau
     return Program(
@@ -131,6 +134,17 @@ def build_program(
         plateau=Plateau(plateau, columns.index(plateau.monitor)) if plateau else None,
         augmentation=build_augmentation(spec.augmentation) if spec.augmentation else None,
     )
+
+
+def check_gradient(run: Preparation) -> None:
+    """Raises `LossNotDifferentiable` if the first batch moves no weight at all."""
+    program, state = run.program, run.state
+    first = take(run.rows["train"], None, tf.constant(0), program.training.batch_size)
+
+    def forward(weights: list[tf.Tensor]) -> Batch:
+        return program.forward(weights, state["non_trainable"], first, tf.constant([0, 0]), training=True)[0]
+
+    check_differentiable(run.objective.terms, forward, state["trainable"])
 
 
 def sample_weights(spec: RunSpec, data: RunData) -> NDArray[np.float32] | None:

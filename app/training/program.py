@@ -13,7 +13,6 @@ values, seed or number of epochs use the same program.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import keras
 import tensorflow as tf
@@ -68,6 +67,7 @@ class Program:
         self.model = model
         self.optimizer = optimizer
         self.objective = objective
+        self.plan = plan
         self.metrics = tuple(metrics)
         self.training = training
         self.validation = validation
@@ -183,8 +183,7 @@ class Program:
         trainable = loop["trainable"]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(trainable)
-            predicted, non_trainable = self._forward(trainable, loop["non_trainable"], rows, training=True)
-            batch = self._batch(predicted, rows, trainable, seed)
+            batch, non_trainable = self.forward(trainable, loop["non_trainable"], rows, seed, training=True)
             total, parts = self.objective.evaluate(batch, strengths)
         gradients = tape.gradient(total, trainable, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         rate = self._learning_rate(loop["optimizer"])
@@ -208,11 +207,13 @@ class Program:
 
         def step(index: tf.Tensor, loop: State, size: int) -> State:
             batch_rows = take(rows, None, index * walk.batch_size, size)
-            predicted, _ = self._forward(
-                state["trainable"], state["non_trainable"], batch_rows, training=False
+            batch, _ = self.forward(
+                state["trainable"],
+                state["non_trainable"],
+                batch_rows,
+                tf.stack([seed, index]),
+                training=False,
             )
-            key = tf.stack([seed, index])
-            batch = self._batch(predicted, batch_rows, state["trainable"], key)
             scale = min(self.training.batch_size, size) / size
             _, parts = self.objective.evaluate(batch, strengths, extensive_scale=scale)
             return {
@@ -222,17 +223,27 @@ class Program:
 
         return self._figures(walk_batches(walk, step, loop), walk.samples)
 
-    def _forward(
-        self, trainable: list[tf.Tensor], non_trainable: list[tf.Tensor], rows: Rows, training: bool
-    ) -> tuple[dict[str, Any], list[tf.Tensor]]:
-        inputs = input_of(self.model, rows["inputs"])
-        outputs, updated = self.model.stateless_call(trainable, non_trainable, inputs, training=training)
-        return outputs, list(updated)
+    def forward(
+        self,
+        trainable: list[tf.Tensor],
+        non_trainable: list[tf.Tensor],
+        rows: Rows,
+        seed: tf.Tensor,
+        *,
+        training: bool,
+    ) -> tuple[Batch, list[tf.Tensor]]:
+        """What the objective looks at after a forward pass, and the new non-trainable variables.
 
-    def _batch(
-        self, predicted: dict[str, Any], rows: Rows, trainable: list[tf.Tensor], seed: tf.Tensor
-    ) -> Batch:
-        return Batch(
+        Args:
+            trainable: values of the model's trainable variables.
+            non_trainable: values of the others.
+            rows: the samples of one batch.
+            seed: int32 `(2,)`, for the terms' random numbers.
+            training: whether dropout, batch statistics and the like are at work.
+        """
+        inputs = input_of(self.model, rows["inputs"])
+        predicted, updated = self.model.stateless_call(trainable, non_trainable, inputs, training=training)
+        batch = Batch(
             y_true=rows["targets"],
             y_pred=predicted["outputs"],
             activations=predicted["activations"],
@@ -241,6 +252,7 @@ class Program:
             columns=rows["columns"],
             seed=seed,
         )
+        return batch, list(updated)
 
     def _updated_metrics(self, variables: list[list[tf.Tensor]], batch: Batch) -> list[list[tf.Tensor]]:
         return [
