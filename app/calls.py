@@ -84,11 +84,13 @@ def _forget(database: Database, call_id: str) -> None:
 
 
 def _answer_of(call: CallRow) -> Any:
-    if call.error is None:
-        return call.answer
-    message = call.error["message"]
-    if call.error["problems"]:
-        raise InvalidDocument([FieldProblem(*problem) for problem in call.error["problems"]])
-    if call.error["kind"] == "run_error":
-        raise RunError(message, call.error["pointer"])
-    raise Unavailable(message)
+    """The answer, or the error that `app.worker.calls` wrote down."""
+    match call.error:
+        case None:
+            return call.answer
+        case {"problems": problems}:
+            raise InvalidDocument([FieldProblem(*problem) for problem in problems])
+        case {"run_error": message, "pointer": pointer}:
+            raise RunError(message, pointer)
+        case _:
+            raise Unavailable(call.error["unknown"])

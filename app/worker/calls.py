@@ -65,10 +65,10 @@ def _answer(known: dict[str, Answerer], call: CallRow) -> dict[str, Any]:
     try:
         return {"answer": known[call.kind](call.payload)}
     except InvalidDocument as error:
-        return {"error": {"kind": "invalid_document", "problems": error.problems}}
+        return {"error": {"problems": [list(problem) for problem in error.problems]}}
     except RunError as error:
-        return {"error": {"kind": "run_error", "message": error.message, "pointer": error.pointer}}
+        return {"error": {"run_error": error.message, "pointer": error.pointer}}
     except Exception:  # whatever it is, it ends this question and not the worker
         logger.exception("call failed call=%s kind=%s", call.id, call.kind)
         message = "The worker couldn't answer, for a reason that Kerb doesn't know; its log has the details."
-        return {"error": {"kind": "unknown", "message": message}}
+        return {"error": {"unknown": message}}

@@ -186,7 +186,9 @@ def run_worker(settings: Settings, worker_id: str) -> None:
 
 
 def _stop_with_parent(worker: Worker) -> None:
-    sys.stdin.buffer.read()
+    # The bare descriptor: a thread that waits inside Python's own stdin would hinder the interpreter's end.
+    while os.read(sys.stdin.fileno(), 1):
+        pass
     logger.warning("parent is gone, worker stops worker=%s", worker.id)
     worker.stop()
     # Training may be deep in a compilation. Another worker may want the machine, and the lease runs out

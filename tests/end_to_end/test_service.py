@@ -15,6 +15,8 @@ import pytest
 from tests.support.documents import long_document, tiny_document
 from tests.support.service import Service
 
+ROOT = Path(__file__).parents[2]
+
 
 @pytest.fixture(scope="module")
 def finished(service: Service) -> dict[str, Any]:
@@ -73,13 +75,16 @@ def test_its_model_opens_in_plain_keras_and_predicts_what_the_service_predicts(
 ) -> None:
     content = service.client.get(f"/runs/{finished['id']}/artifacts/model.keras").content
     (tmp_path / "model.keras").write_bytes(content)
-    code = "import keras, numpy as np; model = keras.models.load_model('model.keras'); "
-    code += "print(float(model(np.array([[0.25, 0.75]], 'float32'))[0, 0]))"
-    # Isolated (-I), and elsewhere: Kerb can't be imported there.
-    plain = "import sys; sys.path = [p for p in sys.path if 'main' not in p]; " + code
-    done = subprocess.run(
-        [sys.executable, "-I", "-c", plain], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
+    code = f"""
+import importlib.util, sys
+sys.path = [path for path in sys.path if path != {str(ROOT)!r}]
+assert importlib.util.find_spec("app") is None
+import keras, numpy as np
+model = keras.models.load_model("model.keras")
+print(float(model(np.array([[0.25, 0.75]], "float32"))[0, 0]))
+"""
+    command = [sys.executable, "-I", "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
 
     answer = service.client.post("/predict", json={"run_id": finished["id"], "instances": [[0.25, 0.75]]})
 
