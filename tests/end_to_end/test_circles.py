@@ -1,7 +1,7 @@
 """The circles study over HTTP: what was published, and what was reproduced with current Keras.
 
-Accuracies and the figures of the relu layer on the validation data are means over six seeds; two seeds suffice to
-tell the three documents apart, and any one seed lies within the spread that the bounds allow.
+Accuracies and the relu layer's figures on the validation data are means over six seeds. Two seeds suffice to
+tell the three documents apart, and their mean lies within the bounds.
 """
 
 import json
