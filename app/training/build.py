@@ -96,10 +96,9 @@ def keras_argument(value: Any) -> Any:
         return make_layer(value)
     if isinstance(value, L1L2):
         # The proximal step takes the place of the l1 gradient, so the saved model must not have both.
-        l1 = 0.0 if value.proximal else value.l1
-        return keras.regularizers.L1L2(l1, value.l2) if l1 or value.l2 else None
+        return _l1_l2(0.0 if value.proximal else value.l1, value.l2)
     if isinstance(value, ActivityL1L2):
-        return keras.regularizers.L1L2(value.l1, value.l2) if value.reduction == "per_sample" else None
+        return _l1_l2(value.l1, value.l2) if value.reduction == "per_sample" else None
     if isinstance(value, ActivityOrthogonal):
         per_sample = value.reduction == "per_sample"
         return keras.regularizers.OrthogonalRegularizer(value.factor, value.mode) if per_sample else None
@@ -110,3 +109,11 @@ def keras_argument(value: Any) -> Any:
         kind = config.pop("type", None)
         return {"class_name": kind, "config": config} if kind else config
     return value
+
+
+def _l1_l2(l1: float, l2: float) -> keras.regularizers.Regularizer | None:
+    if l1 and l2:
+        return keras.regularizers.L1L2(l1, l2)
+    if l1:
+        return keras.regularizers.L1(l1)
+    return keras.regularizers.L2(l2) if l2 else None
