@@ -18,31 +18,42 @@ FillMode = Literal["constant", "nearest", "wrap", "reflect"]
 Interpolation = Literal["nearest", "bilinear"]
 
 
-def _as_range(value: Any) -> Any:
+def _symmetric(value: Any) -> Any:
     """A number f stands for [-f, f]."""
     if isinstance(value, int | float) and not isinstance(value, bool):
-        if value < 0:
-            raise mistake(
-                f"Expected a number >= 0, or a list of the lower and the upper bound; received {value}."
-            )
-        return [-value, value]
-    if not isinstance(value, list | tuple):
-        raise mistake(
-            f"Expected a number, or a list of the lower and the upper bound; received {received(value)}."
-        )
+        return [-abs(value), abs(value)]
+    return _list_of_two(value)
+
+
+def _doubled(value: Any) -> Any:
+    """A number f stands for [f, f]."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return [value, value]
+    return _list_of_two(value)
+
+
+def _list_of_two(value: Any) -> Any:
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        raise mistake(f"Expected a number, or a list of two; received {received(value)}.")
     return value
 
 
 def _ascending(bounds: tuple[float, float]) -> tuple[float, float]:
     if bounds[0] > bounds[1]:
-        raise mistake(f"Expected [lower, upper] in ascending order; received [{bounds[0]:g}, {bounds[1]:g}].")
+        raise mistake(f"Expected [lower, upper], ascending; received [{bounds[0]:g}, {bounds[1]:g}].")
     return bounds
 
 
-Bounds = Annotated[tuple[float, float], Field(strict=False), AfterValidator(_ascending)]
+Part = Annotated[float, Field(ge=-1, le=1)]
+Factor = Annotated[
+    tuple[Part, Part],
+    Field(strict=False),
+    AfterValidator(_ascending),
+    BeforeValidator(_symmetric, json_schema_input_type=Part | list[Part]),
+]
+"""`[lower, upper]` from which each sample draws, or f for `[-f, f]`; from -1 to 1."""
 
-Factor = Annotated[Bounds, BeforeValidator(_as_range, json_schema_input_type=NotNegative | Bounds)]
-"""`[lower, upper]` from which each sample draws, or f for `[-f, f]`."""
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Augmentation(SpecModel):
@@ -59,7 +70,7 @@ class RandomFlip(Augmentation):
     """Kind of augmentation."""
 
     mode: Literal["horizontal", "vertical", "horizontal_and_vertical"] = "horizontal_and_vertical"
-    """Left and right, up and down, or each of them by a draw of its own."""
+    """Left and right, up and down, or both at once."""
 
 
 class _Moved(Augmentation):
@@ -115,10 +126,18 @@ class RandomContrast(Augmentation):
     type: Literal["RandomContrast"] = "RandomContrast"
     """Kind of augmentation."""
 
-    factor: Factor
-    """Distances from the mean are multiplied by 1 + a draw from this."""
+    factor: Annotated[
+        tuple[Share, Share],
+        Field(strict=False),
+        BeforeValidator(_doubled, json_schema_input_type=Share | list[Share]),
+    ]
+    """`[lower, upper]`: distances from the mean are multiplied by a draw from [1 - lower, 1 + upper]; f is
+    `[f, f]`."""
 
-    value_range: Bounds = (0.0, 255.0)
+    value_range: Annotated[tuple[float, float], Field(strict=False), AfterValidator(_ascending)] = (
+        0.0,
+        255.0,
+    )
     """Results are kept within it."""
 
 
@@ -133,9 +152,9 @@ class GaussianNoise(Augmentation):
 
 
 class MixUp(SpecModel):
-    """Blends each sample with another of its batch, inputs and targets alike.
+    """Blends each sample with another of its batch: `λ·a + (1 − λ)·b`, λ from Beta(alpha, alpha).
 
-    `λ·a + (1 − λ)·b`, λ from Beta(alpha, alpha).
+    Inputs and targets are blended alike, and so are weights and further columns.
     """
 
     type: Literal["MixUp"] = "MixUp"
