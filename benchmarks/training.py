@@ -19,10 +19,10 @@ import tensorflow as tf
 
 from app.spec.parsing import parse_run
 from app.training.preparation import Preparation, prepare
+from benchmarks.peers import python_of
 from benchmarks.table import Row
 
 ROOT = Path(__file__).parent.parent
-JAX_PYTHON = ROOT / ".bench/jax/bin/python"
 ROUNDS = 3
 
 Document = dict[str, Any]
@@ -127,7 +127,8 @@ def fit_speed(document: Document, epochs: int) -> float:
 
 def jax_speed(run: Preparation) -> float | None:
     """Epochs a second of the JAX scan, in a process and an environment of its own; None without JAX."""
-    if not JAX_PYTHON.exists():
+    python = python_of("jax")
+    if python is None:
         return None
     arrays = {
         f"{split}_{part}": array.tolist()
@@ -136,7 +137,7 @@ def jax_speed(run: Preparation) -> float | None:
         for array in named.values()
     }
     finished = subprocess.run(
-        [JAX_PYTHON, Path(__file__).with_name("jax_scan.py")],
+        [python, Path(__file__).with_name("jax_scan.py")],
         input=json.dumps(arrays),
         capture_output=True,
         text=True,

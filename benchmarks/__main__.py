@@ -1,0 +1,54 @@
+"""`python -m benchmarks`: every benchmark, as tables of ratios. `python -m benchmarks training` runs one."""
+
+import sys
+from collections.abc import Callable
+
+from benchmarks.table import Row, show
+
+
+def training() -> list[Row]:
+    """The compiled loop against `model.fit` and JAX."""
+    from benchmarks import training
+
+    return training.rows()
+
+
+def service() -> list[Row]:
+    """Runs in a warm service."""
+    from benchmarks import service
+
+    return service.rows()
+
+
+def predict() -> list[Row]:
+    """Predictions over HTTP against other servers."""
+    from benchmarks import predict
+
+    return predict.rows()
+
+
+BENCHMARKS: dict[str, tuple[str, Callable[[], list[Row]]]] = {
+    "training": ("Training, epochs a second (compilation not counted)", training),
+    "service": ("A run in a warm service", service),
+    "predict": ("Predictions over HTTP", predict),
+}
+"""Each benchmark's title and what measures it; imported only when it's asked for."""
+
+
+def main(names: list[str]) -> int:
+    """Runs the named benchmarks, or all; 2 if a name isn't known, 1 if a goal was missed."""
+    unknown = [name for name in names if name not in BENCHMARKS]
+    if unknown:
+        print(f"Expected some of {', '.join(BENCHMARKS)}; received {', '.join(unknown)}.", file=sys.stderr)
+        return 2
+    missed = False
+    for name in names or BENCHMARKS:
+        title, measure = BENCHMARKS[name]
+        rows = measure()
+        show(title, rows)
+        missed |= any(row.reached is False for row in rows)
+    return int(missed)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
