@@ -8,6 +8,7 @@ import numpy as np
 from app.errors import InvalidDocument
 from app.spec.augmentation_checks import check_augmentation
 from app.spec.columns import history_columns, term_names
+from app.spec.contradictions import check_contradictions
 from app.spec.dataset import ONLY_TARGET, RunData, load_data
 from app.spec.graph import Graph
 from app.spec.layers.core import Embedding
@@ -16,10 +17,11 @@ from app.spec.metric_checks import check_metrics
 from app.spec.model import resolve_graph
 from app.spec.names import did_you_mean
 from app.spec.optimizers import CLIPS
-from app.spec.penalty_checks import check_penalties
 from app.spec.pointers import join, received
+from app.spec.quantity_checks import check_constraints, check_penalties
 from app.spec.run import RunSpec
 from app.spec.split import split_rows
+from app.spec.surroundings import Surroundings
 
 Shape = tuple[int | None, ...]
 
@@ -67,7 +69,7 @@ def check_run(run: RunSpec) -> ModelSummary:
 
     Raises:
         InvalidDocument: two parts don't fit; the first such pair, in the order data and model, split,
-            targets and loss, penalties, metrics, augmentation, fit.
+            targets and loss, penalties and constraints, metrics, augmentation, fit.
     """
     data = load_data(run.dataset)
     graph = resolve_graph(run.model, {name: array.shape[1:] for name, array in data.inputs.items()})
@@ -76,9 +78,9 @@ def check_run(run: RunSpec) -> ModelSummary:
     _check_embedded(data, graph, run)
     split_rows(run.split, data)
     check_loss(run.loss, graph.output_shapes, data.targets, target_pointers=_target_pointers(run, graph))
-    check_penalties(run.penalties, graph, data.columns, data.targets)
+    _check_quantities(run, data, graph)
     check_metrics(run.metrics, graph.output_shapes, data.targets)
-    check_augmentation(run.augmentation, graph.inputs, run.loss, list(graph.outputs))
+    check_augmentation(run.augmentation, graph, run.loss)
     _check_fit(run, data, graph)
     return _summarize(run, graph)
 
@@ -142,6 +144,17 @@ def _element_pointer(run: RunSpec, data: RunData, name: str, place: tuple[int, .
         sent = name if name in x else next(iter(x))
         return join("/dataset/inline/x", sent, *place[: x[sent].ndim])
     return join("/dataset/inline/x", *place[: x.ndim])
+
+
+def _check_quantities(run: RunSpec, data: RunData, graph: Graph) -> None:
+    around = Surroundings.of_run(graph, data)
+    problems = [
+        *check_penalties(run.penalties, around),
+        *check_constraints(run.constraints, around),
+    ]
+    problems = problems or check_contradictions(run.constraints, graph)
+    if problems:
+        raise InvalidDocument(problems)
 
 
 def _check_fit(run: RunSpec, data: RunData, graph: Graph) -> None:

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from app.spec.augmentation import AnyAugmentation
 from app.spec.base import SpecModel
+from app.spec.constraints import Constraint
 from app.spec.dataset import Dataset
 from app.spec.fit import Fit
 from app.spec.losses import LossSpec
@@ -48,6 +49,9 @@ class RunSpec(SpecModel):
 
     penalties: Annotated[tuple[Penalty, ...], Field(strict=False, max_length=100)] = ()
     """What is added to the loss, each with a fixed weight."""
+
+    constraints: Annotated[tuple[Constraint, ...], Field(strict=False, max_length=100)] = ()
+    """Limits that training is to hold by itself."""
 
     optimizer: Optimizer = Adam()
     """How the weights are moved."""
