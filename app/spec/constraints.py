@@ -17,23 +17,7 @@ from app.spec.rates import Rate
 DEFAULT_TOLERANCE = 1e-3
 """How far from `equals` a value may be, in the units of the quantity."""
 
-Quantity = Annotated[
-    quantities.ElementsAbove
-    | quantities.ExcessAbove
-    | quantities.ShortfallBelow
-    | quantities.Bounds
-    | quantities.Linear
-    | quantities.SumTo
-    | quantities.NormOf
-    | quantities.TotalVariation
-    | quantities.Entropy
-    | quantities.Orthogonality
-    | quantities.ExpressionOf
-    | quantities.ActivationSparsity
-    | quantities.WeightSparsity
-    | Rate,
-    Field(discriminator="type"),
-]
+Quantity = Annotated[quantities.SampleQuantity | Rate, Field(discriminator="type")]
 """What may be limited, counted truly."""
 
 SIGNED = (quantities.Linear, quantities.ExpressionOf, quantities.Entropy)

@@ -241,6 +241,9 @@ Differentiable = (
 )
 """The quantities that gradients flow through as they are; an expression's as far as it has any."""
 
+SampleQuantity = ElementsAbove | Differentiable | ActivationSparsity | WeightSparsity
+"""Every quantity that isn't a rate."""
+
 
 def _as_list(bound: Threshold | None) -> list[float] | None:
     """The numbers of a bound that the document alone tells, else None."""
