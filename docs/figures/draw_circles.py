@@ -1,6 +1,6 @@
 """Draws docs/figures/circles.svg: what the three circles runs predict over the plane.
 
-    .venv/bin/python docs/figures/make_circles.py
+    .venv/bin/python docs/figures/draw_circles.py
 
 It trains them in a service of its own, like the demo, and asks `/predict` for a grid of points.
 """
