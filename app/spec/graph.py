@@ -7,19 +7,16 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from math import prod
 
 from app.errors import InvalidDocument
-from app.spec.layers.base import Layer, Misfit, Shape, show
+from app.spec.layers.base import LAYER_NAME, MAX_ELEMENTS, Layer, Misfit, Shape, show
 from app.spec.layers.core import Input
+from app.spec.names import did_you_mean
 from app.spec.pointers import received
 
 MAX_PARAMETERS = 100_000_000
 """Weights of one model: 400 MB in float32, and three times that while Adam trains it."""
-
-MAX_ELEMENTS = 2**24
-"""Elements of one sample's output of one layer: 64 MB in float32."""
 
 
 @dataclass(frozen=True)
@@ -102,8 +99,9 @@ def join_layers(
     wired = _wire(_named(_with_input(layers, data_shapes)))
     if outputs is None:
         outputs = {wired[-1].name: wired[-1].name}
+    ordered = _in_order(wired)
     _check_outputs(outputs, wired, outputs_pointer)
-    nodes = _with_shapes(_in_order(wired), data_shapes)
+    nodes = _with_shapes(ordered, data_shapes)
     count = sum(node.parameter_count for node in nodes)
     if count > MAX_PARAMETERS:
         largest = max(nodes, key=lambda node: node.parameter_count)
@@ -133,7 +131,8 @@ def _with_input(
             f"Expected an Input layer for each input of the data ({names}); received {first.type} first.",
         )
     (name,) = data_shapes
-    return [(Input(name=None if name == "x" else name), pointer), *layers]
+    has_name = name != "x" and re.fullmatch(LAYER_NAME, name)
+    return [(Input(name=name if has_name else None), pointer), *layers]
 
 
 def _named(layers: Sequence[tuple[Layer, str]]) -> list[tuple[Layer, str]]:
@@ -208,9 +207,7 @@ def _input_names(layer: Layer, names: Sequence[str], index: int) -> tuple[str, .
 
 
 def _unknown_layer(name: str, names: Sequence[str]) -> str:
-    near = get_close_matches(name, names, n=1)
-    hint = f' Did you mean "{near[0]}"?' if near else ""
-    return f"Expected the name of a layer of the model; received {received(name)}.{hint}"
+    return f"Expected the name of a layer of the model; received {received(name)}.{did_you_mean(name, names)}"
 
 
 def _check_outputs(outputs: Mapping[str, str], wired: Sequence[_Wired], pointer: str) -> None:

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from app.spec.initializers import Initializer
 from app.spec.layers.base import (
+    MAX_ELEMENTS,
     Axes,
     Layer,
     Misfit,
@@ -87,6 +88,7 @@ class MultiHeadAttention(Layer):
                     f"received {show(query)} and {show(value)}.",
                     "inputs",
                 )
+        self._check_scores([length for shape in (query, value) for length in shape[:-1]])
         return (*query[:-1], *self._last_lengths(query))
 
     def parameter_count(self, inputs: Sequence[Shape]) -> int:
@@ -102,6 +104,14 @@ class MultiHeadAttention(Layer):
             + gate
             + (values + self.use_bias) * outputs
         )
+
+    def _check_scores(self, lengths: Sequence[int | None]) -> None:
+        scores = self.num_heads * prod(length for length in lengths if length is not None)
+        if scores > MAX_ELEMENTS:
+            raise Misfit(
+                f"Expected at most {MAX_ELEMENTS} attention scores a sample, one for each head, query and "
+                f"value; received {scores}.",
+            )
 
     def _last_lengths(self, query: Shape) -> list[int]:
         if self.output_shape is None:

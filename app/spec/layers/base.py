@@ -11,7 +11,11 @@ from app.spec.regularizers import ActivityRegularizer
 Shape = tuple[int | None, ...]
 """The shape of one sample, without the batch axis; `None` is a length that only the data decides."""
 
-LayerName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=100)]
+MAX_ELEMENTS = 2**24
+"""Elements of one sample's output of one layer: 64 MB in float32."""
+
+LAYER_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$"
+LayerName = Annotated[str, Field(pattern=LAYER_NAME)]
 """Letters, digits, `_` and `-`: names become parts of variable paths and of file entries."""
 
 

@@ -1,9 +1,9 @@
 """Layers that walk along a sequence `(steps, features)`."""
 
 from collections.abc import Sequence
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from app.spec.activations import Activation
 from app.spec.initializers import Initializer
@@ -18,11 +18,27 @@ from app.spec.layers.base import (
     fixed_length,
     show,
 )
+from app.spec.mistakes import mistake
 from app.spec.regularizers import Regularizer
 from app.spec.weight_constraints import WeightConstraint
 
 MAX_UNROLLED_STEPS = 1000
 """Steps that are laid out one by one in the compiled program, which takes time and memory for each."""
+
+
+def _false(reason: str) -> Any:
+    """An argument of Keras's that can only be false."""
+
+    def check(value: bool) -> bool:
+        if value:
+            raise mistake(f"Expected false, as {reason}; received true.")
+        return value
+
+    return AfterValidator(check)
+
+
+OneOutput = Annotated[bool, _false("a layer has one output")]
+Stateless = Annotated[bool, _false("batches are drawn at random and none follows another")]
 
 
 class Recurrent(RegularizedLayer):
@@ -47,11 +63,11 @@ class Recurrent(RegularizedLayer):
     seed: Seed | None = None
     return_sequences: bool = False
     """Whether the output has every step, or only the last."""
-    return_state: Literal[False] = False
-    """A layer of a document has one output."""
+    return_state: OneOutput = False
+    """Always false."""
     go_backwards: bool = False
-    stateful: Literal[False] = False
-    """Batches are drawn at random, so none follows another."""
+    stateful: Stateless = False
+    """Always false."""
     unroll: bool = False
     """Whether steps are laid out one by one: quicker for a few, too large for many."""
 
