@@ -32,6 +32,12 @@ _OWN: Mapping[str, Callable[..., tf.Tensor]] = {
 }
 
 
+_SURROGATES = {
+    "expression": SURROGATE,
+    "iou": "giou or diou, which have a gradient where boxes don't overlap,",
+}
+
+
 def build_loss_terms(loss: LossSpec, outputs: Sequence[str], pointer: str = "/loss") -> list[Term]:
     """The terms of a document's loss: one for each single loss on each output.
 
@@ -78,7 +84,7 @@ def _term(part: Part) -> Term:
         part.weight,
         value,
         part.pointer,
-        surrogate=SURROGATE if isinstance(loss, Expression) else None,
+        surrogate=_SURROGATES.get(loss.type),
         extensive=loss.reduction == "sum",
     )
 

@@ -477,6 +477,9 @@ def test_boxes_apart_have_a_gradient_but_in_iou():
     assert not gradients["iou"].any()
     for name in ("giou", "diou"):  # moving the box further away makes it worse
         assert gradients[name].sum() > 0
+    surrogate = term_of("iou").surrogate
+    assert surrogate is not None
+    assert "giou or diou" in surrogate
 
 
 @pytest.mark.parametrize("loss", ["bce", "weighted_binary_crossentropy"])
