@@ -15,6 +15,7 @@ from app.errors import InvalidDocument
 from app.spec.base import SpecModel
 from app.spec.dataset import RunData
 from app.spec.mistakes import mistake
+from app.spec.pointers import received
 
 PARTS = ("train", "validation", "test")
 
@@ -23,13 +24,15 @@ Range = Annotated[tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]
 
 
 def _as_ranges(value: Any) -> Any:
-    if (
-        isinstance(value, list | tuple)
-        and len(value) == 2
-        and not any(isinstance(v, list | tuple) for v in value)
-    ):
-        return [value]
-    return value
+    """A list of ranges, of which one range alone is an abbreviation."""
+    if not isinstance(value, list | tuple) or not value or any(isinstance(v, list | tuple) for v in value):
+        return value
+    if len(value) != 2:
+        raise mistake(f"Expected [first, end], or a list of such ranges; received {received(value)}.")
+    for index, row in enumerate(value):
+        if isinstance(row, bool) or not isinstance(row, int) or row < 0:
+            raise mistake(f"Expected the number of a row, an integer >= 0; received {received(row)}.", index)
+    return [value]
 
 
 class RowsPart(SpecModel):
