@@ -7,8 +7,7 @@ from starlette.responses import Response
 from app.bodies import json_answer, json_body, problems, read_json_body
 from app.calls import ask_worker
 from app.losses.schemas import EvaluatedLoss
-from app.spec.loss_evaluation import LossEvaluation
-from app.spec.parsing import parse
+from app.spec.loss_evaluation import LossEvaluation, read_loss_evaluation
 from app.state import Shared
 
 router = APIRouter(tags=["losses"])
@@ -23,5 +22,5 @@ router = APIRouter(tags=["losses"])
 async def evaluate_loss(request: Request, state: Shared) -> Response:
     """Value, terms and gradient of a loss on given predictions: try a loss before training with it."""
     body = await read_json_body(request)
-    asked = await run_in_threadpool(lambda: parse(LossEvaluation, body).document())
+    asked = await run_in_threadpool(lambda: read_loss_evaluation(body).document())
     return json_answer(await ask_worker(state.database, "evaluate_loss", asked, state.settings.call_seconds))

@@ -1,17 +1,19 @@
 """A loss with the numbers to evaluate it on, as `POST /losses/evaluate` takes it."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
+from app.errors import InvalidDocument
 from app.spec.arrays import Arrays, Numbers
 from app.spec.base import SpecModel
-from app.spec.losses import LossSpec
+from app.spec.losses import LossSpec, check_loss
 from app.spec.mistakes import mistake
+from app.spec.parsing import parse
 from app.spec.penalties import Penalty
-from app.spec.pointers import received
-from app.spec.quantities import WeightsOf
-from app.spec.thresholds import ColumnThreshold
+from app.spec.pointers import join
+from app.spec.quantity_checks import check_penalties
+from app.spec.surroundings import Surroundings
 
 ONLY_OUTPUT = "output"
 """The name of an output that the document doesn't name."""
@@ -47,32 +49,30 @@ class LossEvaluation(SpecModel):
                     raise mistake(f"Expected {self.samples} samples; received {len(array)}.", *path)
         return self
 
-    @model_validator(mode="after")
-    def _penalties_are_of_outputs(self) -> "LossEvaluation":
-        outputs = list(by_output(self.y_pred))
-        expected = f"Expected the name of an output ({', '.join(outputs)})"
-        for index, penalty in enumerate(self.penalties):
-            path = ("penalties", index, "of")
-            if penalty.of is None and len(outputs) > 1:
-                raise mistake(f"{expected}; received nothing.", *path)
-            if isinstance(penalty.of, WeightsOf):
-                raise mistake(f"{expected}, as there are no weights; received an object.", *path)
-            if penalty.of is not None and penalty.of not in outputs:
-                raise mistake(f"{expected}; received {received(penalty.of)}.", *path)
-            for field in ("threshold", "lower", "upper"):
-                if isinstance(getattr(penalty, field, None), ColumnThreshold):
-                    raise mistake(
-                        "Expected a threshold of numbers, as there is no dataset; received a column.",
-                        "penalties",
-                        index,
-                        field,
-                    )
-        return self
-
     @property
     def samples(self) -> int:
         """Number of samples."""
         return len(next(iter(by_output(self.y_pred).values())))
+
+
+def read_loss_evaluation(body: bytes | dict[str, Any]) -> LossEvaluation:
+    """The document in `body`, with everything in it that fits together.
+
+    Raises:
+        MalformedDocument: the body isn't JSON.
+        InvalidDocument: a field is wrong, or the loss or a penalty doesn't fit the numbers.
+    """
+    asked = parse(LossEvaluation, body)
+    truth, predictions = by_output(asked.y_true), by_output(asked.y_pred)
+    shapes = {output: array.shape[1:] for output, array in predictions.items()}
+    named = isinstance(asked.y_true, dict)
+    pointers = {output: join("/y_true", output) if named else "/y_true" for output in shapes}
+    check_loss(asked.loss, shapes, truth, target_pointers=pointers)
+    targets = {output: array.shape[1:] for output, array in truth.items()}
+    problems = check_penalties(asked.penalties, Surroundings(outputs=shapes, targets=targets))
+    if problems:
+        raise InvalidDocument(problems)
+    return asked
 
 
 def by_output(arrays: Numbers | dict[str, Numbers]) -> dict[str, Numbers]:

@@ -8,10 +8,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from app.spec.graph import Graph
-from app.spec.loss_evaluation import LossEvaluation, by_output
-from app.spec.losses import check_loss
-from app.spec.parsing import parse
-from app.spec.pointers import join
+from app.spec.loss_evaluation import by_output, read_loss_evaluation
 from app.training.losses import build_loss_terms
 from app.training.penalties import build_penalty_terms
 from app.training.terms import Batch, unique_names
@@ -28,19 +25,10 @@ def evaluate_loss(payload: dict[str, Any]) -> dict[str, Any]:
         `y_pred`, in its shape. What isn't finite is None.
 
     Raises:
-        InvalidDocument: the loss doesn't fit the numbers.
+        InvalidDocument: the loss or a penalty doesn't fit the numbers.
     """
-    asked = parse(LossEvaluation, payload)
+    asked = read_loss_evaluation(payload)
     y_true, y_pred = _tensors(asked.y_true), _tensors(asked.y_pred)
-    check_loss(
-        asked.loss,
-        {output: tuple(array.shape[1:]) for output, array in y_pred.items()},
-        by_output(asked.y_true),
-        target_pointers={
-            output: join("/y_true", *([output] if isinstance(asked.y_true, dict) else []))
-            for output in y_pred
-        },
-    )
     outputs = {output: output for output in y_pred}
     terms = unique_names(
         [

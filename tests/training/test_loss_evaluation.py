@@ -95,13 +95,23 @@ def test_what_is_not_finite_is_null():
         ({"penalties": [{**excess("l1"), "of": "dense"}]}, "/penalties/0/of", 'received "dense"'),
         (
             {"penalties": [{"type": "norm", "of": {"weights": "dense"}}]},
-            "/penalties/0/of",
-            "as there are no weights",
+            "/penalties/0/of/weights",
+            "a layer with weights, but there is none",
         ),
         (
             {"penalties": [{"type": "excess_above", "threshold": {"column": "limit"}}]},
+            "/penalties/0/threshold/column",
+            "a column of the dataset, but there is none",
+        ),
+        (
+            {"penalties": [{"type": "linear", "coefficients": [1, 2]}]},
+            "/penalties/0/coefficients",
+            "Expected 1 numbers",
+        ),
+        (
+            {"penalties": [{"type": "excess_above", "threshold": [1, 2]}]},
             "/penalties/0/threshold",
-            "as there is no dataset",
+            "received 2",
         ),
     ],
     ids=str,
