@@ -20,16 +20,20 @@ Interpolation = Literal["nearest", "bilinear"]
 
 def _symmetric(value: Any) -> Any:
     """A number f stands for [-f, f]."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return [-abs(value), abs(value)]
-    return _list_of_two(value)
+    return [-abs(value), abs(value)] if _is_number(value, least=-1) else _list_of_two(value)
 
 
 def _doubled(value: Any) -> Any:
     """A number f stands for [f, f]."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return [value, value]
-    return _list_of_two(value)
+    return [value, value] if _is_number(value, least=0) else _list_of_two(value)
+
+
+def _is_number(value: Any, least: int) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    if not least <= value <= 1:
+        raise mistake(f"Expected a number from {least} to 1; received {received(value)}.")
+    return True
 
 
 def _list_of_two(value: Any) -> Any:

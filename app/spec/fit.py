@@ -1,5 +1,6 @@
 """How long and in which steps a run trains, with Keras's words for it."""
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -90,7 +91,7 @@ def _numbered(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     for key in value:
-        if isinstance(key, str) and not (key.isascii() and key.isdigit() and len(key) < 10):
+        if isinstance(key, str) and not re.fullmatch("0|[1-9][0-9]{0,8}", key):
             raise mistake(f'Expected a class\'s number, such as "0"; received "{key}".', key)
     return {int(key): weight for key, weight in value.items()}
 

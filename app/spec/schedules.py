@@ -96,7 +96,7 @@ class PiecewiseConstantDecay(SpecModel):
                 "values",
             )
         if list(self.boundaries) != sorted(set(self.boundaries)):
-            raise mistake("Expected ascending steps; received others.", "boundaries")
+            raise mistake(f"Expected ascending steps; received {list(self.boundaries)}.", "boundaries")
         return self
 
 
