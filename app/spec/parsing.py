@@ -89,6 +89,8 @@ class _Mistake(NamedTuple):
         steps: list[_Step] = []
         value = document
         for position, segment in enumerate(location):
+            if isinstance(value, dict):
+                segment = str(segment)  # a validator may have read a key as a class's number
             missing = details["type"] == "missing" and position == len(location) - 1
             inside = missing or (_holds(value, segment) and not _is_member(value, location, position))
             steps.append(_Step(segment, inside))

@@ -114,6 +114,7 @@ def test_a_loss_without_output_is_taken_on_each():
         ({"type": "mse", "from_logits": True}, "/loss/from_logits", "Expected one of the fields"),
         ({"type": "mse", "reduction": None}, "/loss/reduction", "received null"),
         ({"type": "mse", "class_weight": {"cat": 2}}, "/loss/class_weight/cat", "a class's number"),
+        ({"type": "mse", "class_weight": {"1": -2}}, "/loss/class_weight/1", "Expected a number >= 0"),
         ({"class": "giuo"}, "/loss/class", 'Did you mean "giou"?'),
         ({"box": {"loss": "giuo", "weight": 2}}, "/loss/box/loss", 'Did you mean "giou"?'),
         ({"box": {"loss": "giou", "wieght": 2}}, "/loss/box/wieght", 'Did you mean "weight"?'),

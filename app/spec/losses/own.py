@@ -76,6 +76,7 @@ class Expression(Loss):
 
     What is left of a sample's axes is averaged, then the samples are weighed and reduced as those of any
     loss. An expression that uses `sample_weight` isn't weighed again; one that sums over the batch can't be.
+    Steps that a mask leaves out of other losses count.
     """
 
     type: Literal["expression"] = "expression"
