@@ -71,9 +71,15 @@ def _apply(node: Node, inputs: Sequence[Any]) -> Any:
     if isinstance(layer, Bounded | Simplex | TopK):
         regularizer = keras_argument(layer.activity_regularizer)
         return apply_hard_layer(layer, node.name, node.shape, inputs[0], regularizer)
+    made = make_layer(layer)
     if isinstance(layer, MultiHeadAttention):
-        return make_layer(layer)(*inputs, use_causal_mask=layer.use_causal_mask)
-    return make_layer(layer)(inputs[0] if len(inputs) == 1 else list(inputs))
+        output = made(*inputs, use_causal_mask=layer.use_causal_mask)
+    else:
+        output = made(inputs[0] if len(inputs) == 1 else list(inputs))
+    for variable in made.variables:
+        if variable.constraint is not None:
+            variable.constraint(variable)  # only to see here and not amid training that its axes exist
+    return output
 
 
 def make_layer(layer: Layer) -> keras.layers.Layer:

@@ -58,7 +58,8 @@ def bounded(x: Any, lower: float, upper: float) -> Any:
 def inside(limit: float, other: float) -> float:
     """The float32 number nearest to `limit` that doesn't lie beyond it, seen from `other`."""
     rounded = np.float32(limit)
-    beyond = rounded < limit if limit < other else rounded > limit
+    # As a Python number, because NumPy would round the other side of the comparison too.
+    beyond = float(rounded) < limit if limit < other else float(rounded) > limit
     return float(np.nextafter(rounded, np.float32(other)) if beyond else rounded)
 
 

@@ -133,7 +133,7 @@ MISTAKES: list[tuple[list[dict[str, Any]], Shapes, str, str]] = [
         [dense(kernel_initializer={"type": "Zero"})],
         {"x": (4,)},
         "/layers/0/kernel_initializer/type",
-        '"Zeros"',
+        '"zero"',
     ),
     (
         [dense(kernel_initializer={"type": "RandomUniform", "minval": 1.0, "maxval": 0.0})],
@@ -307,6 +307,7 @@ MISTAKES: list[tuple[list[dict[str, Any]], Shapes, str, str]] = [
         "attention scores",
     ),
     ([{"type": "Bounded", "lower": 1.0, "upper": 1.0}], {"x": (4,)}, "/layers/0/upper", "> lower, 1.0"),
+    ([{"type": "Bounded", "lower": 1.0, "upper": 1.0000001}], {"x": (4,)}, "/layers/0/upper", "float32"),
     ([{"type": "TopK", "k": 5, "threshold": 0.5}], {"x": (4,)}, "/layers/0/k", "at most 4"),
     ([{"type": "TopK", "k": -1, "threshold": 0.5}], {"x": (4,)}, "/layers/0/k", "received -1"),
     ([{"type": "Simplex"}], {"x": ()}, "/layers/0", "at least one axis"),

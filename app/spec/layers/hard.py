@@ -2,25 +2,36 @@
 
 from collections.abc import Sequence
 from math import prod
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from app.spec.layers.base import Misfit, RegularizedLayer, Shape, Size, fixed_length
 from app.spec.mistakes import mistake
+
+Limit = Annotated[float, Field(ge=-1e30, le=1e30)]
+"""A number that float32 can hold."""
+
+FLOAT32_SHARE = 1e-6
+"""Of a number, the least difference at which float32 has several numbers in between."""
 
 
 class Bounded(RegularizedLayer):
     """`lower + (upper − lower) · sigmoid(x)`, clipped to [lower, upper]."""
 
     type: Literal["Bounded"] = "Bounded"
-    lower: float
-    upper: float
+    lower: Limit
+    upper: Limit
 
     @model_validator(mode="after")
     def _check_order(self) -> Self:
         if self.lower >= self.upper:
             raise mistake(f"Expected a number > lower, {self.lower}; received {self.upper}.", "upper")
+        if self.upper - self.lower < FLOAT32_SHARE * max(abs(self.lower), abs(self.upper)):
+            raise mistake(
+                f"Expected a number that float32 tells from lower, {self.lower}; received {self.upper}.",
+                "upper",
+            )
         return self
 
 
@@ -39,7 +50,7 @@ class TopK(RegularizedLayer):
 
     type: Literal["TopK"] = "TopK"
     k: Size
-    threshold: float
+    threshold: Limit
 
     def infer_shape(self, inputs: Sequence[Shape]) -> Shape:
         (shape,) = inputs
