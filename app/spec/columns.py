@@ -43,16 +43,22 @@ def taken_by_metrics(run: "RunSpec", outputs: Collection[str]) -> list[str]:
     return ["loss", *(metric.name for metric in reported_metrics(run.metrics, list(outputs)))]
 
 
-def _regularizer_names(layer: Layer) -> Iterator[str]:
+def _regularizer_names(layer: Layer, trainable: bool = True) -> Iterator[str]:
+    """The parts of a layer that are regularized; of its weights only those that it has and trains."""
+    trainable = trainable and layer.trainable
     if isinstance(layer, ActivityRegularization):
         yield from (f"activity_{kind}" for kind in ("l1", "l2") if getattr(layer, kind))
     for field, value in layer:
         part = field.removesuffix("_regularizer")
-        if part == "bias" and not getattr(layer, "use_bias", True):
+        if part != "activity" and not (trainable and getattr(layer, _SWITCHES.get(part, ""), True)):
             continue
         if isinstance(value, Orthogonal | ActivityOrthogonal) and value.factor:
             yield f"{part}_orthogonal"
         elif isinstance(value, L1L2 | ActivityL1L2):
             yield from (f"{part}_{kind}" for kind in ("l1", "l2") if getattr(value, kind))
     for inner in layer.wrapped().values():
-        yield from _regularizer_names(inner)
+        yield from _regularizer_names(inner, trainable)
+
+
+_SWITCHES = {"bias": "use_bias", "beta": "center", "gamma": "scale"}
+"""The fields that say whether a layer has a weight at all."""

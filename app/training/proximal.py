@@ -33,4 +33,4 @@ def soft_threshold(weight: tf.Tensor, amount: tf.Tensor) -> tf.Tensor:
         weight: float32, any shape.
         amount: learning rate times l1, float32 `()`, ≥ 0.
     """
-    return tf.sign(weight) * tf.nn.relu(tf.abs(weight) - amount)
+    return weight - tf.clip_by_value(weight, -amount, amount)

@@ -106,7 +106,7 @@ def test_what_is_not_finite_is_null():
         (
             {"penalties": [{"type": "linear", "coefficients": [1, 2]}]},
             "/penalties/0/coefficients",
-            "Expected 1 numbers",
+            "received 2",
         ),
         (
             {"penalties": [{"type": "excess_above", "threshold": [1, 2]}]},

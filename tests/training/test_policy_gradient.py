@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from app.training.policy_gradient import count_with_policy_gradient
+from tests.support.training import fit
 
 DISTANCE = tf.constant([[-0.3, -0.15, -0.1, -0.05], [0.0, 0.02, 0.1, 0.25]])
 STDDEV = 0.1
@@ -65,3 +66,28 @@ def test_draws_depend_on_the_seed_alone():
     once, again = estimates(4, 3), estimates(4, 3)
     np.testing.assert_array_equal(once, again)
     assert (once[0] != once[1]).any()
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_run_with_it_has_a_lower_true_count_than_without(seed):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(64, 5))
+    y = 1 / (1 + np.exp(-x @ rng.normal(size=(5, 8))))
+    penalty = {"type": "elements_above", "method": "policy_gradient", "stddev": 0.2}
+
+    def count(penalties: list[dict]) -> float:
+        fitted, _ = fit(
+            {
+                "seed": seed,
+                "dataset": {"inline": {"x": x.tolist(), "y": y.tolist()}},
+                "model": {"layers": [{"type": "Dense", "units": 8, "activation": "sigmoid"}]},
+                "loss": "mean_squared_error",
+                "penalties": penalties,
+                "fit": {"epochs": 200, "batch_size": 32},
+            }
+        )
+        return np.greater(fitted.predictions["train"]["dense"], 0.5).sum(axis=1).mean()
+
+    without, sigmoid_of_weight_zero = count([]), count([{"type": "elements_above", "weight": 0}])
+    assert without == sigmoid_of_weight_zero
+    assert count([{**penalty, "weight": 0.02}]) < 0.7 * without

@@ -6,6 +6,7 @@ import tensorflow as tf
 from sklearn.linear_model import ElasticNet
 
 from app.training.proximal import soft_threshold
+from tests.support.training import Recorder, fit
 
 
 def test_soft_threshold_moves_towards_zero_and_stops_there():
@@ -24,18 +25,44 @@ def test_soft_threshold_minimises_its_definition():
         assert float(soft_threshold(tf.constant(w), tf.constant(0.3))) == pytest.approx(best, abs=1e-3)
 
 
-def test_gradient_descent_with_it_is_the_elastic_net():
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(60, 8))
-    y = x @ np.array([2, 0, 0, -1, 0, 0.5, 0, 0]) + 0.1 * rng.normal(size=60)
-    alpha, l1_ratio = 0.1, 0.7
-    exact = ElasticNet(alpha=alpha, l1_ratio=l1_ratio, fit_intercept=False, tol=1e-10).fit(x, y).coef_
-    # scikit-learn halves the mean squared error.
-    l1, l2, rate = 2 * alpha * l1_ratio, alpha * (1 - l1_ratio), 0.1
-    w = tf.zeros(8)
-    for _ in range(400):
-        gradient = 2 / 60 * x.T @ (x @ w.numpy() - y) + 2 * l2 * w.numpy()
-        w = soft_threshold(w - rate * tf.constant(gradient, tf.float32), tf.constant(rate * l1))
-    np.testing.assert_allclose(w, exact, atol=1e-4)
-    np.testing.assert_array_equal(w.numpy() == 0, exact == 0)
-    assert 0 < (exact == 0).sum() < 8
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(60, 8))
+Y = X @ np.array([2, 0, 0, -1, 0, 0.5, 0, 0]) + 0.1 * RNG.normal(size=60)
+ALPHA, L1_RATIO = 0.1, 0.7
+# scikit-learn halves the mean squared error.
+ELASTIC = {"l1": 2 * ALPHA * L1_RATIO, "l2": ALPHA * (1 - L1_RATIO)}
+
+
+def fitted_linear_model(regularizer: dict, optimizer: dict) -> tuple[np.ndarray, Recorder]:
+    layer = {"type": "Dense", "units": 1, "use_bias": False, "kernel_regularizer": regularizer}
+    fitted, recorder = fit(
+        {
+            "dataset": {"inline": {"x": X.tolist(), "y": Y.tolist()}},
+            "model": {"layers": [layer]},
+            "loss": "mean_squared_error",
+            "optimizer": optimizer,
+            "fit": {"epochs": 500, "batch_size": 60},
+        }
+    )
+    return fitted.model.get_weights()[0][:, 0], recorder
+
+
+def test_a_run_with_plain_sgd_is_the_elastic_net():
+    net = ElasticNet(alpha=ALPHA, l1_ratio=L1_RATIO, fit_intercept=False, tol=1e-10).fit(X, Y)
+    weights, recorder = fitted_linear_model(
+        {**ELASTIC, "proximal": True}, {"type": "SGD", "learning_rate": 0.1}
+    )
+    np.testing.assert_allclose(weights, net.coef_, atol=1e-5)
+    np.testing.assert_array_equal(weights == 0, net.coef_ == 0)
+    assert 0 < (weights == 0).sum() < 8
+    # The l1 part is recorded, though no gradient flows through it.
+    recorded = recorder.series("dense_kernel_l1")[-1]
+    assert recorded == pytest.approx(ELASTIC["l1"] * np.abs(net.coef_).sum(), rel=1e-4)
+
+
+def test_only_the_soft_threshold_makes_true_zeros_with_adam():
+    adam = {"type": "Adam", "learning_rate": 0.02}
+    proximal, _ = fitted_linear_model({**ELASTIC, "proximal": True}, adam)
+    by_gradient, _ = fitted_linear_model(ELASTIC, adam)
+    assert (proximal == 0).sum() >= 1
+    assert (by_gradient == 0).sum() == 0
