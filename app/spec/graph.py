@@ -4,12 +4,12 @@ Nothing is built here, so that a wrong or an enormous model is refused before a 
 """
 
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
 from app.errors import InvalidDocument
+from app.spec.layer_names import named
 from app.spec.layers.base import LAYER_NAME, MAX_ELEMENTS, Layer, Misfit, Shape, show
 from app.spec.layers.core import Input
 from app.spec.names import did_you_mean
@@ -96,7 +96,7 @@ def join_layers(
     Raises:
         InvalidDocument: the layers don't fit together, or don't fit the data.
     """
-    wired = _wire(_named(_with_input(layers, data_shapes)))
+    wired = _wire(named(_with_input(layers, data_shapes)))
     if outputs is None:
         outputs = {wired[-1].name: wired[-1].name}
     ordered = _in_order(wired)
@@ -135,56 +135,15 @@ def _with_input(
     return [(Input(name=name if has_name else None), pointer), *layers]
 
 
-def _named(layers: Sequence[tuple[Layer, str]]) -> list[tuple[Layer, str]]:
-    """The layers with names, those without one named as Keras does in a fresh process."""
-    given: set[str] = set()
-    for layer, pointer in layers:
-        if layer.name in given:
-            raise InvalidDocument.at(
-                f"{pointer}/name",
-                f"Expected a name that no other layer has; received {received(layer.name)}.",
-            )
-        if layer.name is not None:
-            given.add(layer.name)
-    counts: Counter[str] = Counter()
-    return [(_with_name(layer, counts, given), pointer) for layer, pointer in layers]
-
-
-def _with_name(layer: Layer, counts: Counter[str], given: set[str]) -> Layer:
-    # Keras counts each layer that it makes without a name, those inside others too, which it makes first.
-    update: dict[str, object] = {
-        field: _with_name(inner, counts, set()) for field, inner in layer.wrapped().items()
-    }
-    if layer.name is None:
-        update["name"] = _next_name(layer, counts, given)
-    for part in layer.nameless_parts:
-        counts[snake_case(part)] += 1
-    return layer.model_copy(update=update)
-
-
-def _next_name(layer: Layer, counts: Counter[str], given: set[str]) -> str:
-    base = "input_layer" if isinstance(layer, Input) else snake_case(layer.type)
-    while True:
-        name = f"{base}_{counts[base]}" if counts[base] else base
-        counts[base] += 1
-        if name not in given:
-            return name
-
-
-def snake_case(class_name: str) -> str:
-    """The name Keras derives from a class: `MaxPooling2D` gives `max_pooling2d`."""
-    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", class_name)
-    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
-
-
 def _wire(layers: Sequence[tuple[Layer, str]]) -> list[_Wired]:
     """The named layers with their inputs by name."""
     names = [str(layer.name) for layer, _ in layers]
+    known = set(names)
     wired = []
     for index, (layer, pointer) in enumerate(layers):
         inputs = _input_names(layer, names, index)
         for position, name in enumerate(inputs):
-            if name not in names:
+            if name not in known:
                 raise InvalidDocument.at(f"{pointer}/inputs/{position}", _unknown_layer(name, names))
         least, most = layer.input_count
         if len(inputs) < least or (most is not None and len(inputs) > most):
@@ -248,6 +207,7 @@ def _with_shapes(wired: Sequence[_Wired], data_shapes: Mapping[str, tuple[int, .
     entry_shapes = _entry_shapes([layer for layer in wired if isinstance(layer.layer, Input)], data_shapes)
     shapes: dict[str, Shape] = {}
     nodes = []
+    elements = 0
     for layer in wired:
         input_shapes = tuple(shapes[name] for name in layer.inputs)
         try:
@@ -259,11 +219,12 @@ def _with_shapes(wired: Sequence[_Wired], data_shapes: Mapping[str, tuple[int, .
         except Misfit as misfit:
             pointer = f"{layer.pointer}/{misfit.field}" if misfit.field else layer.pointer
             raise InvalidDocument.at(pointer, misfit.message) from misfit
-        elements = prod(length for length in shape if length is not None)
+        elements += prod(length for length in shape if length is not None)
         if elements > MAX_ELEMENTS:
             raise InvalidDocument.at(
                 layer.pointer,
-                f"Expected an output of at most {MAX_ELEMENTS} elements a sample; received {show(shape)}.",
+                f"Expected layers whose outputs have at most {MAX_ELEMENTS} elements a sample together; "
+                f"received {elements} up to here, with an output of {show(shape)}.",
             )
         shapes[layer.name] = shape
         nodes.append(Node(layer.name, layer.layer, layer.inputs, input_shapes, shape, count, layer.pointer))

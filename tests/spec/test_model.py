@@ -344,7 +344,7 @@ MISTAKES: list[tuple[list[dict[str, Any]], Shapes, str, str]] = [
     ),
     ([dense(1_000_000), dense(1_000_000)], {"x": (4,)}, "/layers/1", "at most 100000000 weights"),
     ([dense(2_000_000)], {"x": (4,)}, "/layers/0/units", "<= 1000000"),
-    ([{"type": "RepeatVector", "n": 1_000_000}], {"x": (40,)}, "/layers/0", "16777216 elements"),
+    ([{"type": "RepeatVector", "n": 1_000_000}], {"x": (100,)}, "/layers/0", "67108864 elements"),
     (
         [{"type": "Embedding", "input_dim": 1_000_000, "output_dim": 1_000_000}],
         {"x": (1,)},

@@ -11,8 +11,8 @@ from app.spec.regularizers import ActivityRegularizer
 Shape = tuple[int | None, ...]
 """The shape of one sample, without the batch axis; `None` is a length that only the data decides."""
 
-MAX_ELEMENTS = 2**24
-"""Elements of one sample's output of one layer: 64 MB in float32."""
+MAX_ELEMENTS = 2**26
+"""Elements of one sample's outputs of all layers: 256 MB in float32, and for training as much again."""
 
 LAYER_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$"
 LayerName = Annotated[str, Field(pattern=LAYER_NAME)]
