@@ -5,18 +5,21 @@ validation rows. A metric has the name that was asked for; a term whose name is 
 """
 
 from collections.abc import Collection, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from app.spec.fit import EarlyStopping, ReduceLROnPlateau
 from app.spec.graph import Graph
 from app.spec.layers.base import Layer
 from app.spec.layers.core import ActivityRegularization
 from app.spec.losses import loss_parts
-from app.spec.metrics import reported_metrics
+from app.spec.metrics import RISING, reported_metrics
 from app.spec.names import distinct
 from app.spec.regularizers import L1L2, ActivityL1L2, ActivityOrthogonal, Orthogonal
 
 if TYPE_CHECKING:
     from app.spec.run import RunSpec
+
+Monitoring = TypeVar("Monitoring", EarlyStopping, ReduceLROnPlateau)
 
 
 def history_columns(run: "RunSpec", graph: Graph) -> list[str]:
@@ -26,6 +29,19 @@ def history_columns(run: "RunSpec", graph: Graph) -> list[str]:
     names = ["loss", *(terms if len(terms) > 1 else []), *metrics]
     validated = run.split is not None and run.split.validation is not None
     return names + ([f"val_{name}" for name in names] if validated else [])
+
+
+def with_mode(monitoring: Monitoring, run: "RunSpec", graph: Graph) -> Monitoring:
+    """The same, with `auto` told: a metric of which more is better is to rise, all else is to fall.
+
+    Keras tells it by the metric's class too; its name may be anything.
+    """
+    if monitoring.mode != "auto":
+        return monitoring
+    column = monitoring.monitor.removeprefix("val_")
+    reported = reported_metrics(run.metrics, list(graph.outputs))
+    rises = any(found.name == column and found.metric.type in RISING for found in reported)
+    return monitoring.model_copy(update={"mode": "max" if rises else "min"})
 
 
 def term_names(run: "RunSpec", graph: Graph) -> list[str]:

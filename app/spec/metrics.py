@@ -265,6 +265,31 @@ METRICS: tuple[str, ...] = tuple(
 )
 """The types of all metrics."""
 
+RISING = {
+    "accuracy",
+    "binary_accuracy",
+    "categorical_accuracy",
+    "sparse_categorical_accuracy",
+    "top_k_categorical_accuracy",
+    "sparse_top_k_categorical_accuracy",
+    "precision",
+    "recall",
+    "true_positives",
+    "true_negatives",
+    "f1_score",
+    "fbeta_score",
+    "auc",
+    "precision_at_recall",
+    "recall_at_precision",
+    "sensitivity_at_specificity",
+    "specificity_at_sensitivity",
+    "cosine_similarity",
+    "pearson_correlation",
+    "concordance_correlation",
+    "r2_score",
+}
+"""The metrics of which more is better."""
+
 ALIASES = {
     "acc": "accuracy",
     "mse": "mean_squared_error",

@@ -7,6 +7,8 @@ import pytest
 
 from app.errors import InvalidDocument
 from app.spec.checks import check_run
+from app.spec.columns import with_mode
+from app.spec.model import resolve_graph
 from app.spec.parsing import parse_run
 from tests.support.documents import tiny_document
 
@@ -309,3 +311,27 @@ def test_a_list_of_metrics_fits_every_output() -> None:
         )[0]
         == "/metrics/1/class_id"
     )
+
+
+@pytest.mark.parametrize(
+    ("monitor", "mode"),
+    [
+        ("loss", "min"),
+        ("val_loss", "min"),
+        ("area", "max"),
+        ("val_area", "max"),
+        ("mean_squared_error", "min"),
+        ("elements_above", "min"),
+    ],
+)
+def test_auto_mode_follows_the_metric_and_not_its_name(monitor: str, mode: str) -> None:
+    run = parse_run(
+        tiny_document(
+            metrics=[{"type": "auc", "name": "area"}, "mse"],
+            penalties=[{"type": "elements_above"}],
+            fit={"early_stopping": {"monitor": monitor}},
+        )
+    )
+    assert run.fit.early_stopping is not None
+    graph = resolve_graph(run.model, {"x": (2,)})
+    assert with_mode(run.fit.early_stopping, run, graph).mode == mode

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from app.spec.graph import Graph, Node
 from app.spec.layers.core import Dense
-from app.spec.metrics import METRICS, MetricsSpec
+from app.spec.metrics import METRICS, RISING, MetricsSpec
 from app.training.metrics import build_metrics
 
 SAMPLES, BATCHES, CLASSES = 8, 3, 4
@@ -180,6 +180,14 @@ def test_metrics_in_a_compiled_loop_equal_keras_own(group: int) -> None:
         np.testing.assert_allclose(
             result, float(expected.result()), rtol=1e-5, atol=1e-6, err_msg=str(document)
         )
+
+
+def test_directions_are_those_that_keras_knows() -> None:
+    for document, _, _, metric in CASES:
+        kind = document if isinstance(document, str) else document["type"]
+        direction = getattr(metric, "_direction", None)
+        if direction is not None:  # Keras doesn't know that of counts and cross-entropies
+            assert (kind in RISING) == (direction == "up"), kind
 
 
 def test_names_are_those_of_keras_history() -> None:
