@@ -10,7 +10,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 DATA_DIR ?= data
 
-.PHONY: help setup test check format demo serve openapi bench bench-peers clean
+.PHONY: help setup test check format demo serve generate bench bench-peers clean
 
 help:  ## This list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,8 +39,11 @@ format: $(INSTALLED)  ## Formats, sorts imports, mends what can be mended.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-openapi: $(INSTALLED)  ## Writes openapi/openapi.json anew.
+generate: $(INSTALLED)  ## Writes the generated files anew: OpenAPI, examples, parts of docs.
 	$(BIN)/python -m app.openapi
+	$(BIN)/python docs/make_settings.py
+	$(BIN)/python docs/make_language.py
+	for script in examples/make_*.py; do $(BIN)/python $$script || exit 1; done
 
 demo: $(INSTALLED)  ## Trains the three circles runs in a service of its own and prints what came of it.
 	@$(BIN)/kerb demo

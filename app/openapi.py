@@ -63,7 +63,7 @@ def write_or_check(check: bool) -> int:
     current = as_text(create_app().openapi())
     if check:
         if not FILE.exists() or FILE.read_bytes() != current:
-            print(f"{FILE.name} is not current; `make openapi` writes it anew.", file=sys.stderr)
+            print(f"{FILE.name} is not current; `make generate` writes it anew.", file=sys.stderr)
             return 1
         return 0
     FILE.parent.mkdir(exist_ok=True)

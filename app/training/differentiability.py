@@ -5,6 +5,7 @@ else would train to the last epoch without moving a weight.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -64,7 +65,12 @@ def _gradients(
         tape.watch(weights)
         batch = forward(weights)
         values = [term.value(batch) for term in terms]
-    return [tape.gradient(value, weights) for value in values]
+    return [[_dense(g) for g in tape.gradient(value, weights)] for value in values]
+
+
+def _dense(gradient: Any) -> tf.Tensor | None:
+    """A gradient as a tensor; that of an embedding comes as the rows that were looked up."""
+    return None if gradient is None else tf.convert_to_tensor(gradient)
 
 
 def _moves(terms: Sequence[Term], gradients: Sequence[Gradient]) -> bool:
