@@ -32,8 +32,12 @@ def _find_problem(body: bytes, error: orjson.JSONDecodeError) -> FieldProblem:
     try:
         document = json.loads(body, parse_constant=_Constant, parse_float=_parse_float)
     except (ValueError, RecursionError):
+        found = None
+    else:
+        found = _find_constant(document)
+    if found is None:
         return FieldProblem("", f"Expected JSON; received text that is not JSON: {error}.")
-    pointer, constant = _find_constant(document)
+    pointer, constant = found
     return FieldProblem(pointer, f"Expected a finite number; received {constant.text}.")
 
 
@@ -49,15 +53,15 @@ def _parse_float(text: str) -> "float | _Constant":
     return _Constant(text) if number in (float("inf"), float("-inf")) else number
 
 
-def _find_constant(document: Any) -> tuple[str, _Constant]:
+def _find_constant(document: Any) -> tuple[str, _Constant] | None:
     waiting: list[tuple[str, Any]] = [("", document)]
     while waiting:
         pointer, value = waiting.pop()
         if isinstance(value, _Constant):
             return pointer, value
-        if isinstance(value, dict):
-            waiting += [(join(pointer, key), item) for key, item in reversed(value.items())]
-        elif isinstance(value, list):
-            waiting += [(join(pointer, index), value[index]) for index in reversed(range(len(value)))]
-    # Python's parser takes a little more than orjson's (a lone surrogate, say).
-    return "", _Constant("text that is not strict JSON")
+        parts = (
+            value.items() if isinstance(value, dict) else enumerate(value if isinstance(value, list) else [])
+        )
+        inner = [(key, part) for key, part in parts if isinstance(part, dict | list | _Constant)]
+        waiting += [(join(pointer, key), part) for key, part in reversed(inner)]
+    return None

@@ -174,6 +174,8 @@ def test_braces_in_a_message_are_only_text() -> None:
         (b'{"flag": true} x', "", "line 1 column 16"),
         (b"{'flag': true}", "", "line 1 column 2"),
         (b"\xff\xfe", "", "not JSON"),
+        (b'"\\ud800"', "", "not JSON"),
+        (b"NaN", "", "Expected a finite number; received NaN."),
         (b"[" * 100_000, "", "not JSON"),
         (b'{"scale": NaN}', "/scale", "Expected a finite number; received NaN."),
         (b'{"shapes": [{"a": 1}, {"side": [1, -Infinity]}]}', "/shapes/1/side/1", "received -Infinity."),
