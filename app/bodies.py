@@ -31,29 +31,39 @@ async def read_json_body(request: Request) -> bytes:
         UnsupportedMediaType: the body says that it's something else, or compressed.
         TooLarge: it's larger than the settings allow.
     """
-    declared = request.headers.get("content-type", "application/json")
+    headers: dict[bytes, bytes] = dict(request.scope["headers"])  # names are in lower case
+    declared = headers.get(b"content-type", b"application/json")
+    if declared != b"application/json":
+        _check_media_type(declared.decode("latin-1"))
+    encoding = headers.get(b"content-encoding", b"identity").decode("latin-1")
+    if encoding.lower() != "identity":
+        raise UnsupportedMediaType(f"Expected a body without Content-Encoding; received {encoding!r}.")
+    most_bytes = request.app.state.kerb.settings.max_body_bytes
+    if int(headers.get(b"content-length", b"0")) > most_bytes:
+        raise _too_large(most_bytes)
+    return await _read(request, most_bytes)
+
+
+def _check_media_type(declared: str) -> None:
     media_type = declared.partition(";")[0].strip().lower()
     if media_type not in _READABLE and not media_type.endswith("+json"):
         raise UnsupportedMediaType(
             f"Expected a body of Content-Type application/json; received {declared!r}."
         )
-    encoding = request.headers.get("content-encoding", "identity")
-    if encoding.lower() != "identity":
-        raise UnsupportedMediaType(f"Expected a body without Content-Encoding; received {encoding!r}.")
-    return await _read(request, request.app.state.kerb.settings.max_body_bytes)
 
 
 async def _read(request: Request, most_bytes: int) -> bytes:
-    error = TooLarge(f"Expected a body of at most {most_bytes} bytes; received a larger one.")
-    if int(request.headers.get("content-length", 0)) > most_bytes:
-        raise error
     chunks, received = [], 0
     async for chunk in request.stream():
         received += len(chunk)
         if received > most_bytes:
-            raise error
+            raise _too_large(most_bytes)
         chunks.append(chunk)
     return b"".join(chunks)
+
+
+def _too_large(most_bytes: int) -> TooLarge:
+    return TooLarge(f"Expected a body of at most {most_bytes} bytes; received a larger one.")
 
 
 def json_answer(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -25,11 +25,14 @@ Array = NDArray[Any]
 
 MODEL_FILE = "model.onnx"
 
+QUICK_SECONDS = 0.001
+"""Longest scoring that other requests may have to wait for."""
+
 _PROBE_ELEMENTS = 1024
 """How many input elements a model is timed with, besides a single sample."""
 
-_SLOW_SECONDS = 0.001
-"""A single sample that takes longer says enough of a model's speed."""
+_BYTES_PER_NUMBER = 8
+"""About what a number takes in a request's body."""
 
 
 class ModelInput(NamedTuple):
@@ -58,8 +61,7 @@ class ServedModel:
         inputs: the same of its inputs, in NumPy's terms.
         output_names: in the model's order.
         session: ONNX Runtime's.
-        overhead_seconds: what a call costs besides its elements.
-        seconds_per_element: what each element of the input adds.
+        quick_bytes: about the largest body whose instances it scores within `QUICK_SECONDS`.
     """
 
     folder: str
@@ -68,8 +70,7 @@ class ServedModel:
     inputs: tuple[ModelInput, ...]
     output_names: list[str]
     session: onnxruntime.InferenceSession
-    overhead_seconds: float
-    seconds_per_element: float
+    quick_bytes: float
 
     def predict(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """The outputs by name, each (n, …), for inputs by name, each (n, …).
@@ -78,11 +79,6 @@ class ServedModel:
             InvalidDocument: the model can't take these numbers, such as an index beyond an embedding.
         """
         return _run(self.session, self.output_names, inputs)
-
-    def expected_seconds(self, inputs: Mapping[str, Array]) -> float:
-        """About how long `predict` will take."""
-        elements = sum(array.size for array in inputs.values())
-        return self.overhead_seconds + self.seconds_per_element * elements
 
 
 class ModelCache:
@@ -150,8 +146,8 @@ def open_model(folder: Path) -> ServedModel:
     session = onnxruntime.InferenceSession(content, _session_options(), providers=["CPUExecutionProvider"])
     inputs = tuple(_model_input(tensor) for tensor in signature.inputs)
     output_names = [tensor.name for tensor in signature.outputs]
-    overhead, per_element = _time(session, output_names, inputs)
-    return ServedModel(str(folder), stamp, signature, inputs, output_names, session, overhead, per_element)
+    quick_bytes = _BYTES_PER_NUMBER * _quick_elements(session, output_names, inputs)
+    return ServedModel(str(folder), stamp, signature, inputs, output_names, session, quick_bytes)
 
 
 def _session_options() -> onnxruntime.SessionOptions:
@@ -182,20 +178,21 @@ def _run(
     return dict(zip(output_names, outputs, strict=True))
 
 
-def _time(
+def _quick_elements(
     session: onnxruntime.InferenceSession, output_names: list[str], inputs: tuple[ModelInput, ...]
-) -> tuple[float, float]:
-    """What a call costs, and what each further element of its input adds, in seconds."""
-    sample = sum(math.prod(length or 1 for length in model_input.shape) for model_input in inputs)
-    rows = max(2, _PROBE_ELEMENTS // max(sample, 1))
+) -> float:
+    """How many input elements are scored within `QUICK_SECONDS`, by the time of one sample and of a batch."""
+    sample = max(1, sum(math.prod(length or 1 for length in model_input.shape) for model_input in inputs))
+    rows = max(2, _PROBE_ELEMENTS // sample)
     try:
         one = _best_seconds(session, output_names, _zeros(inputs, 1))
-        if one > _SLOW_SECONDS:
-            return 0.0, one / max(sample, 1)
+        if one > QUICK_SECONDS:
+            return 0.0
         many = _best_seconds(session, output_names, _zeros(inputs, rows))
     except InvalidDocument:  # an axis of any length may yet need more than one element
-        return math.inf, 0.0
-    return one, max(many - one, 0.0) / max((rows - 1) * sample, 1)
+        return 0.0
+    seconds_per_element = (many - one) / ((rows - 1) * sample)
+    return (QUICK_SECONDS - one) / seconds_per_element if seconds_per_element > 0 else math.inf
 
 
 def _best_seconds(

@@ -1,0 +1,343 @@
+"""`POST /predict` against a route that only parses, and against other servers of the same ONNX file.
+
+All servers run at once, each with one process that answers, and are asked in turns, round after round, by the
+same client; a ratio is the median of the rounds' ratios, so that what else the machine does meets all alike.
+Every answer is checked. MLServer runs without its pool of processes and without metrics, BentoML without
+metrics and access log, its function in the event loop: both are faster so.
+"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+from typing import Any
+from urllib.error import URLError
+from urllib.request import Request, urlopen
+
+import numpy as np
+import onnx
+import onnxruntime
+import orjson
+from onnx import helper, numpy_helper
+
+from app.artifacts import Signature, TensorSignature, write_signature
+from benchmarks.peers import HERE, python_of
+from benchmarks.table import Row, show
+
+ROOT = HERE.parent.parent
+RUN_ID = "run_bench"
+WIDTHS = (20, 64, 64, 1)
+BATCHES = (1, 256)
+BODIES = 8
+CONNECTIONS = 8
+ROUNDS = 7
+SECONDS = 1.0
+STARTS = 3
+LONGEST_START_SECONDS = 120
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server under measurement.
+
+    Attributes:
+        name: in the table.
+        port: where it listens.
+        path: of its route for predictions.
+        ready_path: of a route that answers 200 once it's ready.
+        body: from instances, (batch, 20), to the body of a request.
+    """
+
+    name: str
+    port: int
+    path: str
+    ready_path: str
+    body: Callable[[Array], bytes]
+
+
+def rows() -> list[Row]:
+    """Measures everything; takes about a minute and a half."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        model_path = save_model(folder / "artifacts" / RUN_ID)
+        starting, resident = start_and_memory(folder)
+        speeds = measure_speeds(folder, model_path)
+    against = [
+        ("parse only", "a FastAPI route that only parses", {1: 0.6}),
+        ("MLServer", "MLServer", {1: 3.0, 256: 2.0}),
+        ("BentoML", "BentoML", {1: 8.0, 256: 8.0}),
+    ]
+    measured = [
+        _row(speeds, name, description, batch, goal)
+        for name, description, goals in against
+        for batch, goal in goals.items()
+    ]
+    return [
+        *measured,
+        Row(
+            "API process, start to /healthz", starting, 2, at_most=True, unit="s", note=f"median of {STARTS}"
+        ),
+        Row("API process, resident with one model", resident, 200, at_most=True, unit="MB"),
+    ]
+
+
+def _row(
+    speeds: Mapping[tuple[str, int], list[float]], name: str, description: str, batch: int, goal: float
+) -> Row:
+    what = f"predict, batch of {batch}, requests/s, against {description}"
+    theirs = speeds.get((name, batch))
+    if theirs is None:
+        return Row(what, None, goal, note="make bench-peers installs it")
+    ours = speeds["Kerb", batch]
+    ratio = median(a / b for a, b in zip(ours, theirs, strict=True))
+    return Row(what, ratio, goal, note=f"{median(ours):,.0f} against {median(theirs):,.0f} requests/s")
+
+
+def save_model(folder: Path) -> Path:
+    """Writes the MLP 20 → 64 → 64 → 1, relu and sigmoid, as an export does, and its signature."""
+    random = np.random.default_rng(0)
+    nodes, weights, flow = [], [], "input"
+    for number, (inputs, units) in enumerate(pairwise(WIDTHS)):
+        kernel = random.normal(size=(inputs, units)) / np.sqrt(inputs)
+        weights += [
+            numpy_helper.from_array(kernel.astype(np.float32), f"kernel_{number}"),
+            numpy_helper.from_array(random.normal(size=units).astype(np.float32), f"bias_{number}"),
+        ]
+        last = number == len(WIDTHS) - 2
+        activated = "output" if last else f"activation_{number}"
+        nodes += [
+            helper.make_node("MatMul", [flow, f"kernel_{number}"], [f"product_{number}"]),
+            helper.make_node("Add", [f"product_{number}", f"bias_{number}"], [f"sum_{number}"]),
+            helper.make_node("Sigmoid" if last else "Relu", [f"sum_{number}"], [activated]),
+        ]
+        flow = activated
+    ends = [
+        helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [None, width])
+        for name, width in (("input", WIDTHS[0]), ("output", WIDTHS[-1]))
+    ]
+    graph = helper.make_graph(nodes, "mlp", ends[:1], ends[1:], weights)
+    folder.mkdir(parents=True)
+    path = folder / "model.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), path)
+    taken, given = (
+        TensorSignature(name=name, shape=(None, width), dtype="float32")
+        for name, width in (("input", WIDTHS[0]), ("output", WIDTHS[-1]))
+    )
+    parameters = sum(numpy_helper.to_array(weight).size for weight in weights)
+    write_signature(Signature(inputs=(taken,), outputs=(given,), parameters=parameters), folder)
+    return path
+
+
+def start_and_memory(folder: Path) -> tuple[float, float]:
+    """Seconds from starting the process to the first answer of `/healthz`; MB with one model scored."""
+    seconds = []
+    for _ in range(STARTS):
+        server = Server("Kerb", free_port(), "/predict", "/healthz", kerb_body)
+        start = time.perf_counter()
+        with running(server, kerb_command(server.port, folder), kerb_environment()) as process:
+            seconds.append(time.perf_counter() - start)
+            body = kerb_body(np.zeros((256, WIDTHS[0]), np.float32))
+            for _ in range(100):
+                urlopen(Request(f"http://127.0.0.1:{server.port}/predict", body)).read()
+            resident = resident_megabytes(process.pid)
+    return median(seconds), resident
+
+
+def measure_speeds(folder: Path, model_path: Path) -> dict[tuple[str, int], list[float]]:
+    """Requests/s of each round, by server and batch."""
+    with ExitStack() as stack:
+        servers = [stack.enter_context(server) for server in _servers(folder, model_path)]
+        loads = {
+            (server.name, batch): _prepare_load(server, batch, folder, model_path)
+            for server in servers
+            for batch in BATCHES
+        }
+        for load in loads.values():
+            _send({**load, "seconds": SECONDS / 4})
+        speeds: dict[tuple[str, int], list[float]] = {key: [] for key in loads}
+        for _ in range(ROUNDS):
+            for batch in BATCHES:
+                for server in servers:
+                    speeds[server.name, batch].append(_send(loads[server.name, batch]))
+    return speeds
+
+
+def _servers(folder: Path, model_path: Path) -> Iterator[Any]:
+    """Each server that is installed, to be started."""
+    kerb = Server("Kerb", free_port(), "/predict", "/healthz", kerb_body)
+    yield started(kerb, kerb_command(kerb.port, folder), kerb_environment())
+    parse_only = Server("parse only", free_port(), "/predict", "/healthz", kerb_body)
+    yield started(parse_only, [sys.executable, "-m", "benchmarks.peers.parse_only", str(parse_only.port)])
+    if python := python_of("mlserver"):
+        mlserver = Server("MLServer", free_port(), "/v2/models/mlp/infer", "/v2/health/ready", mlserver_body)
+        write_mlserver_settings(folder / "mlserver", mlserver.port, model_path)
+        command = [str(python.with_name("mlserver")), "start", str(folder / "mlserver")]
+        yield started(mlserver, command, {"PYTHONPATH": str(HERE)})
+    if python := python_of("bentoml"):
+        bentoml = Server("BentoML", free_port(), "/predict", "/readyz", bentoml_body)
+        service = "bentoml_service:Mlp"
+        command = [str(python.with_name("bentoml")), "serve", service, "--working-dir", str(HERE)]
+        command += ["--host", "127.0.0.1", "--port", str(bentoml.port)]
+        environment = {
+            "BENCH_MODEL": str(model_path),
+            "BENTOML_HOME": str(folder / "bentoml"),
+            "BENTOML_DO_NOT_TRACK": "True",
+        }
+        yield started(bentoml, command, environment)
+
+
+def kerb_command(port: int, folder: Path) -> list[str]:
+    """Starts the API."""
+    return [sys.executable, "-m", "app.cli", "serve", "--port", str(port), "--data-dir", str(folder)]
+
+
+def kerb_environment() -> dict[str, str]:
+    """Without workers, as this machine's cores are for the servers that are compared."""
+    return {"KERB_WORKERS": "0"}
+
+
+def kerb_body(instances: Array) -> bytes:
+    document = {"run_id": RUN_ID, "instances": instances}
+    return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def bentoml_body(instances: Array) -> bytes:
+    return orjson.dumps({"instances": instances}, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def mlserver_body(instances: Array) -> bytes:
+    tensor = {"name": "input", "shape": instances.shape, "datatype": "FP32", "data": instances.ravel()}
+    return orjson.dumps({"inputs": [tensor]}, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def write_mlserver_settings(folder: Path, port: int, model_path: Path) -> None:
+    """MLServer's settings: one process, no metrics, no debugging."""
+    folder.mkdir()
+    server = {
+        "host": "127.0.0.1",
+        "http_port": port,
+        "grpc_port": free_port(),
+        "metrics_endpoint": None,
+        "parallel_workers": 0,
+        "debug": False,
+        "gzip_enabled": False,
+    }
+    model = {
+        "name": "mlp",
+        "implementation": "mlserver_runtime.OnnxRuntime",
+        "parameters": {"uri": str(model_path)},
+    }
+    (folder / "settings.json").write_text(json.dumps(server))
+    (folder / "model-settings.json").write_text(json.dumps(model))
+
+
+def _prepare_load(server: Server, batch: int, folder: Path, model_path: Path) -> dict[str, Any]:
+    """Writes the bodies and what they must be answered; the same instances for every server."""
+    random = np.random.default_rng(batch)
+    instances = random.normal(size=(BODIES, batch, WIDTHS[0])).astype(np.float32)
+    session = onnxruntime.InferenceSession(model_path.read_bytes())
+    expected = [session.run(None, {"input": rows})[0].ravel() for rows in instances]
+    place = folder / "load" / server.name / str(batch)
+    place.mkdir(parents=True)
+    np.save(place / "expected.npy", np.array(expected))
+    for number, some in enumerate(instances):
+        (place / f"{number}.json").write_bytes(server.body(some))
+    return {
+        "port": server.port,
+        "path": server.path,
+        "bodies": [str(place / f"{number}.json") for number in range(BODIES)],
+        "expected": str(place / "expected.npy"),
+        "connections": CONNECTIONS,
+        "seconds": SECONDS,
+    }
+
+
+def _send(load: dict[str, Any]) -> float:
+    """Requests/s, as the client measured them."""
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.predict_load"],
+        input=json.dumps(load),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    result = json.loads(done.stdout)
+    return float(result["requests"] / result["seconds"])
+
+
+@contextmanager
+def started(
+    server: Server, command: list[str], environment: dict[str, str] | None = None
+) -> Iterator[Server]:
+    """A server while it runs."""
+    with running(server, command, environment):
+        yield server
+
+
+@contextmanager
+def running(
+    server: Server, command: list[str], environment: dict[str, str] | None = None
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """The process of a server, from when it is ready."""
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=os.environ | (environment or {}),
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        try:
+            _wait_until_ready(server, process, log)
+            yield process
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+
+def _wait_until_ready(server: Server, process: "subprocess.Popen[bytes]", log: Any) -> None:
+    give_up_at = time.perf_counter() + LONGEST_START_SECONDS
+    while process.poll() is None and time.perf_counter() < give_up_at:
+        try:
+            urlopen(f"http://127.0.0.1:{server.port}{server.ready_path}", timeout=5).read()
+        except (URLError, OSError):
+            time.sleep(0.01)
+        else:
+            return
+    log.seek(0)
+    raise RuntimeError(f"{server.name} did not start:\n{log.read().decode(errors='replace')}")
+
+
+def free_port() -> int:
+    """A TCP port that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def resident_megabytes(pid: int) -> float:
+    """Resident memory of one process."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+
+
+if __name__ == "__main__":
+    show("Predicting", rows())

@@ -1,0 +1,153 @@
+"""A client that keeps some connections busy, and then checks every answer. A process of its own.
+
+Standard input: one JSON object, `Load`. Standard output: one JSON object, `{"requests", "seconds"}`.
+Plain sockets on uvloop, requests written as prepared bytes, answers kept and looked at when the time is
+over, so that the client costs a small part of what any server costs.
+"""
+
+import asyncio
+import gc
+import json
+import sys
+import time
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import uvloop
+
+TOLERANCE = 1e-5
+LONGEST_ANSWER_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Load:
+    """What to send, where to, and what must come back.
+
+    Attributes:
+        port: of the server on this machine.
+        path: of the route.
+        bodies: files of request bodies, sent in turns.
+        expected: a `.npy` file of the predictions for each body, (bodies, batch).
+        connections: how many requests are under way at once.
+        seconds: for how long.
+    """
+
+    port: int
+    path: str
+    bodies: list[str]
+    expected: str
+    connections: int
+    seconds: float
+
+
+class Connection(asyncio.Protocol):
+    """Sends the next request as soon as an answer is complete."""
+
+    def __init__(self, requests: list[bytes], first: int, stop_at: float) -> None:
+        self._requests = requests
+        self._next = first
+        self._stop_at = stop_at
+        self._received = bytearray()
+        self._complete_at = 0  # bytes of the answer under way; 0 while its head isn't complete
+        self._head_bytes = 0
+        self.answers: list[tuple[int, bytes]] = []
+        self.ended = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's own class
+        self._transport.write(self._requests[self._next])
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        if not self._complete_at and not self._read_head():
+            return
+        if len(self._received) < self._complete_at:
+            return
+        self.answers.append((self._next, bytes(self._received[self._head_bytes :])))
+        self._received.clear()
+        self._complete_at = 0
+        if time.perf_counter() >= self._stop_at:
+            self._transport.close()
+            return
+        self._next = (self._next + 1) % len(self._requests)
+        self._transport.write(self._requests[self._next])
+
+    def _read_head(self) -> bool:
+        end = self._received.find(b"\r\n\r\n")
+        if end < 0:
+            return False
+        head = bytes(self._received[:end]).lower()
+        if not head.startswith(b"http/1.1 200"):
+            self.ended.set_exception(RuntimeError(f"Expected 200; received {bytes(self._received)!r}"))
+            return False
+        length = int(head.partition(b"\r\ncontent-length:")[2].partition(b"\r\n")[0])
+        self._head_bytes = end + 4
+        self._complete_at = self._head_bytes + length
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self.ended.done():
+            return
+        if exc is not None or time.perf_counter() < self._stop_at:
+            self.ended.set_exception(exc or ConnectionError("the server closed the connection"))
+        else:
+            self.ended.set_result(None)
+
+
+async def send(load: Load) -> tuple[list[tuple[int, bytes]], float]:
+    """The answers, each with the number of its body, and the seconds that they took."""
+    requests = [_request(load.path, Path(body).read_bytes()) for body in load.bodies]
+    loop = asyncio.get_running_loop()
+    gc.disable()
+    start = time.perf_counter()
+    connections = []
+    for number in range(load.connections):
+        connect = partial(Connection, requests, number % len(requests), start + load.seconds)
+        _, connection = await loop.create_connection(connect, "127.0.0.1", load.port)
+        connections.append(connection)
+    async with asyncio.timeout(load.seconds + LONGEST_ANSWER_SECONDS):
+        await asyncio.gather(*(connection.ended for connection in connections))
+    seconds = time.perf_counter() - start
+    return [answer for connection in connections for answer in connection.answers], seconds
+
+
+def _request(path: str, body: bytes) -> bytes:
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+def check(answers: list[tuple[int, bytes]], expected: Any) -> None:
+    """Raises if an answer doesn't hold the predictions for its body."""
+    for body, answer in answers:
+        predictions = _predictions(json.loads(answer))
+        if isinstance(predictions, int):  # the route that only parses says how many instances came
+            right = predictions == expected.shape[1]
+        else:
+            right = np.allclose(np.ravel(predictions), expected[body], rtol=0, atol=TOLERANCE)
+        if not right:
+            raise RuntimeError(f"Expected {expected[body]}; received {answer!r}")
+
+
+def _predictions(answer: Any) -> Any:
+    if isinstance(answer, list):  # BentoML
+        return answer
+    if "outputs" in answer:  # MLServer
+        return answer["outputs"][0]["data"]
+    return answer["predictions"] if "predictions" in answer else answer["received"]
+
+
+def main() -> None:
+    load = Load(**json.loads(sys.stdin.read()))
+    answers, seconds = uvloop.run(send(load))
+    check(answers, np.load(load.expected))
+    print(json.dumps({"requests": len(answers), "seconds": seconds}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,292 @@
+"""`POST /predict` in the whole application, on tiny models that lie where runs' models lie."""
+
+import asyncio
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+
+from app.database import Database
+from app.main import create_app
+from app.predictions.schemas import PredictAnswer
+from app.predictions.service import LOOP_BYTES
+from app.problems import Problem
+from app.runs.files import publish_folder
+from app.runs.tables import RunRow
+from app.settings import Settings
+from app.statistics import elements_above
+from tests.support.documents import tiny_document
+
+
+@pytest.fixture
+def client(database: Database, tmp_path: Path) -> Iterator[TestClient]:
+    with TestClient(create_app(Settings(data_dir=tmp_path, max_body_bytes=4_000_000))) as client:
+        yield client
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "artifacts" / "run_1"
+
+
+def predict(client: TestClient, **document: Any) -> dict[str, Any]:
+    answer = client.post("/predict", json={"run_id": "run_1", **document})
+    assert answer.status_code == 200, answer.text
+    body: dict[str, Any] = answer.json()
+    PredictAnswer.model_validate(body)
+    return body
+
+
+def refused(client: TestClient, status: int, content: Any, **options: Any) -> dict[str, Any]:
+    answer = client.post("/predict", content=content, **options)
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem: dict[str, Any] = answer.json()
+    Problem.model_validate(problem)
+    return problem
+
+
+class TestAnswer:
+    def test_predictions_come_with_their_counts(
+        self, client: TestClient, folder: Path, save_scaling: Callable[..., None]
+    ) -> None:
+        save_scaling(folder, factor=2.0)
+        answer = predict(client, instances=[[0.1, 0.3], [0.5, 1], [0.25, 0]])
+        assert answer == {
+            "run_id": "run_1",
+            "predictions": [[0.2, 0.6], [1.0, 2.0], [0.5, 0.0]],
+            "statistics": {
+                "elements_above": [
+                    {
+                        "threshold": 0.5,
+                        "total": 3,
+                        "fraction": 0.5,
+                        "per_sample": {
+                            "mean": 1.0,
+                            "std": pytest.approx((2 / 3) ** 0.5),
+                            "min": 0,
+                            "median": 1.0,
+                            "p95": pytest.approx(1.9),
+                            "max": 2,
+                        },
+                        "histogram": {"0": 1, "1": 1, "2": 1},
+                    }
+                ]
+            },
+        }
+
+    def test_thresholds_are_those_of_the_run_unless_the_request_has_its_own(
+        self, client: TestClient, folder: Path, save_scaling: Callable[..., None]
+    ) -> None:
+        save_scaling(folder, thresholds=(0.25, 0.75))
+
+        def thresholds(**fields: Any) -> list[tuple[float, int]]:
+            counts = predict(client, instances=[[0.5, 1.0]], **fields)["statistics"]["elements_above"]
+            return [(count["threshold"], count["total"]) for count in counts]
+
+        assert thresholds() == [(0.25, 2), (0.75, 1)]
+        assert thresholds(threshold=1) == [(1, 0)]
+        assert thresholds(thresholds=[0.4, 0.6, 0.4]) == [(0.4, 2), (0.6, 1), (0.4, 2)]
+
+    def test_several_inputs_and_outputs_go_by_name(
+        self, client: TestClient, folder: Path, save_sum_and_product: Callable[[Path], None]
+    ) -> None:
+        save_sum_and_product(folder)
+        by_name = predict(client, instances={"a": [[1, 2], [3, 4]], "b": [[5, 6], [0, 0]]})
+        assert by_name["predictions"] == {"sum": [[6, 8], [3, 4]], "product": [[5, 12], [0, 0]]}
+        counts = by_name["statistics"]["elements_above"]
+        assert [(count["output"], count["total"]) for count in counts] == [("sum", 4), ("product", 2)]
+        objects = predict(client, instances=[{"a": [1, 2], "b": [5, 6]}, {"a": [3, 4], "b": [0, 0]}])
+        assert objects == by_name
+
+    def test_what_is_not_finite_is_null(
+        self, client: TestClient, folder: Path, save_scaling: Callable[..., None]
+    ) -> None:
+        save_scaling(folder, factor=3e38)
+        assert predict(client, instances=[[10, 0]])["predictions"] == [[None, 0.0]]
+
+    def test_a_large_batch_is_predicted_like_a_small_one(
+        self, client: TestClient, folder: Path, save_scaling: Callable[..., None]
+    ) -> None:
+        save_scaling(folder, factor=0.5, width=4)
+        rows = np.random.default_rng(0).random((20_000, 4)).round(4)
+        document = {"run_id": "run_1", "instances": rows.tolist()}
+        answer = client.post("/predict", json=document)
+        assert int(answer.request.headers["content-length"]) > LOOP_BYTES
+        predictions = np.array(answer.json()["predictions"], np.float32)
+        np.testing.assert_array_equal(predictions, rows.astype(np.float32) / 2)
+        assert answer.json()["statistics"]["elements_above"] == [elements_above(predictions, 0.5)]
+
+    def test_curls_own_content_type_is_read_as_json(
+        self, client: TestClient, folder: Path, save_scaling: Callable[..., None]
+    ) -> None:
+        save_scaling(folder)
+        headers = {"content-type": "application/x-www-form-urlencoded"}
+        body = b'{"run_id": "run_1", "instances": [[1, 2]]}'
+        assert client.post("/predict", content=body, headers=headers).status_code == 200
+
+    def test_the_openapi_document_describes_it(self, client: TestClient) -> None:
+        document = client.get("/openapi.json").json()
+        operation = document["paths"]["/predict"]["post"]
+        asked = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+        answered = operation["responses"]["200"]["content"]["application/json"]["schema"]["$ref"]
+        schemas = document["components"]["schemas"]
+        assert schemas[asked.rpartition("/")[2]]["required"] == ["run_id", "instances"]
+        assert {"run_id", "predictions", "statistics"} == set(
+            schemas[answered.rpartition("/")[2]]["required"]
+        )
+        assert {"404", "409", "413", "415", "422"} <= operation["responses"].keys()
+
+
+class TestModels:
+    def test_a_replaced_model_predicts_from_then_on(
+        self, client: TestClient, folder: Path, tmp_path: Path, save_scaling: Callable[..., None]
+    ) -> None:
+        for factor in (1.0, 2.0, 3.0):
+            save_scaling(tmp_path / "artifacts" / ".run_1.1", factor)
+            publish_folder(tmp_path / "artifacts" / ".run_1.1", folder)
+            assert predict(client, instances=[[1, 2]])["predictions"] == [[factor, 2 * factor]]
+
+    def test_a_deleted_model_predicts_no_more(
+        self, client: TestClient, folder: Path, save_scaling: Callable[..., None]
+    ) -> None:
+        save_scaling(folder)
+        predict(client, instances=[[1, 2]])
+        shutil.rmtree(folder)
+        refused(client, 404, b'{"run_id": "run_1", "instances": [[1, 2]]}')
+
+    def test_more_models_than_are_kept_open_are_predicted_at_once(
+        self, database: Database, tmp_path: Path, save_scaling: Callable[..., None]
+    ) -> None:
+        for factor in range(1, 6):
+            save_scaling(tmp_path / "artifacts" / f"run_{factor}", float(factor))
+
+        async def predict_all() -> list[Any]:
+            app = create_app(Settings(data_dir=tmp_path, open_models=2))
+            async with httpx.AsyncClient(
+                transport=httpx.ASGITransport(app), base_url="http://kerb"
+            ) as client:
+
+                async def predict_one(factor: int) -> Any:
+                    document = {"run_id": f"run_{factor}", "instances": [[1, 10]]}
+                    return (await client.post("/predict", json=document)).json()["predictions"]
+
+                answers = await asyncio.gather(*(predict_one(1 + number % 5) for number in range(50)))
+            app.state.kerb.predictor.close()
+            app.state.kerb.watcher.close()
+            app.state.kerb.database.close()
+            return answers
+
+        answers = asyncio.run(predict_all())
+        assert answers == [[[1 + number % 5, 10 * (1 + number % 5)]] for number in range(50)]
+
+
+class TestRefusal:
+    def test_a_run_that_does_not_exist_is_not_found(self, client: TestClient) -> None:
+        problem = refused(client, 404, b'{"run_id": "run_2", "instances": [[1, 2]]}')
+        assert problem["code"] == "not_found"
+        assert "run_2" in problem["detail"]
+
+    @pytest.mark.parametrize(
+        "run_id", ["", ".", "..", "../artifacts/run_1", "run_1/", "/etc", "run_1\\u0000", "🦋"]
+    )
+    def test_an_id_is_no_path(
+        self, client: TestClient, folder: Path, save_scaling: Callable[..., None], run_id: str
+    ) -> None:
+        save_scaling(folder)
+        refused(client, 404, f'{{"run_id": "{run_id}", "instances": [[1, 2]]}}'.encode())
+
+    @pytest.mark.parametrize("status", ["queued", "running", "failed", "cancelled", "succeeded"])
+    def test_a_run_without_a_model_is_a_conflict(
+        self, client: TestClient, database: Database, status: str
+    ) -> None:
+        run_id = client.post("/runs", json=tiny_document()).json()["id"]
+        with database.writing() as session:
+            session.get_one(RunRow, run_id).status = status
+        problem = refused(client, 409, f'{{"run_id": "{run_id}", "instances": [[1, 2]]}}'.encode())
+        assert problem["code"] == "conflict"
+        assert problem["detail"].startswith("Expected a run ")
+        assert run_id in problem["detail"]
+
+    @pytest.mark.parametrize(
+        ("body", "pointer", "message"),
+        [
+            (b"", "", "Expected JSON; received an empty body."),
+            (b"[]", "", "Expected an object; received an empty list."),
+            (b'{"instances": [[1, 2]]}', "/run_id", 'Expected a value for "run_id"; received nothing.'),
+            (b'{"run_id": "run_1"}', "/instances", 'Expected a value for "instances"; received nothing.'),
+            (b'{"run_id": 1, "instances": [[1, 2]]}', "/run_id", "Expected text; received 1."),
+        ],
+    )
+    def test_a_body_of_another_form_is_refused(
+        self, client: TestClient, body: bytes, pointer: str, message: str
+    ) -> None:
+        assert refused(client, 422, body)["errors"] == [{"pointer": pointer, "message": message}]
+
+    @pytest.mark.parametrize(
+        ("instances", "pointer", "expected", "received"),
+        [
+            ("[]", "/instances", "a list of at least one row", "an empty list"),
+            ("[[1, 2], [3]]", "/instances/1", "a list of 2 numbers", "a list of 1"),
+            ('[[1, "2"]]', "/instances/0/1", "a number", '"2"'),
+            ("[[1, true]]", "/instances/0/1", "a number", "true"),
+            ("[[1, NaN]]", "/instances/0/1", "a finite number", "NaN"),
+            ("[[1, 1e400]]", "/instances/0/1", "a finite number", "1e400"),
+        ],
+    )
+    def test_a_wrong_instance_is_named(
+        self,
+        client: TestClient,
+        folder: Path,
+        save_scaling: Callable[..., None],
+        instances: str,
+        pointer: str,
+        expected: str,
+        received: str,
+    ) -> None:
+        save_scaling(folder)
+        problem = refused(client, 422, f'{{"run_id": "run_1", "instances": {instances}}}'.encode())
+        message = f"Expected {expected}; received {received}."
+        assert problem["errors"] == [{"pointer": pointer, "message": message}]
+
+    @pytest.mark.parametrize(
+        ("fields", "pointer", "expected", "received"),
+        [
+            ('"threshold": "a"', "/threshold", "a finite number", '"a"'),
+            ('"threshold": true', "/threshold", "a finite number", "true"),
+            ('"thresholds": 1', "/thresholds", "a list of 1 to 1000 numbers", "1"),
+            ('"thresholds": []', "/thresholds", "a list of 1 to 1000 numbers", "an empty list"),
+            ('"thresholds": [1, null]', "/thresholds/1", "a finite number", "null"),
+            ('"threshold": 1, "thresholds": [1]', "/thresholds", '"threshold" or "thresholds"', "both"),
+        ],
+    )
+    def test_a_wrong_threshold_is_named(
+        self, client: TestClient, fields: str, pointer: str, expected: str, received: str
+    ) -> None:
+        problem = refused(client, 422, f'{{"run_id": "run_1", "instances": [[1, 2]], {fields}}}'.encode())
+        message = f"Expected {expected}; received {received}."
+        assert problem["errors"] == [{"pointer": pointer, "message": message}]
+
+    def test_an_unknown_field_is_told_the_nearest(self, client: TestClient) -> None:
+        problem = refused(client, 422, b'{"run_id": "run_1", "instance": [[1, 2]]}')
+        (error,) = problem["errors"]
+        assert error["pointer"] == "/instance"
+        assert error["message"].endswith('Did you mean "instances"?')
+
+    def test_an_index_beyond_the_table_is_the_clients_mistake(
+        self, client: TestClient, folder: Path, save_embedding: Callable[[Path], None]
+    ) -> None:
+        save_embedding(folder)
+        assert predict(client, instances=[[2, 0]])["predictions"] == [[[20], [0]]]
+        problem = refused(client, 422, b'{"run_id": "run_1", "instances": [[3]]}')
+        assert problem["errors"][0]["pointer"] == "/instances"
+
+    def test_other_forms_and_sizes_of_bodies_are_refused(self, client: TestClient) -> None:
+        refused(client, 415, b"1,2", headers={"content-type": "text/csv"})
+        refused(client, 413, b" " * 4_000_001)
+        assert client.get("/predict").status_code == 405
