@@ -50,6 +50,8 @@ FROM worker-requirements AS worker
 COPY pyproject.toml README.md LICENSE ./
 COPY app app
 COPY migrations migrations
+# The demo's documents: docker run --rm kerb kerb demo
+COPY examples examples
 RUN pip install --no-deps --no-build-isolation --editable .
 USER kerb
 CMD ["kerb", "worker"]
