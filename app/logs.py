@@ -18,4 +18,6 @@ def configure_logs(level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    logging.getLogger("alembic").setLevel(max(logging.WARNING, logging.getLogger().level))
+    # They tell each of their steps.
+    for chatty in ("alembic", "tf2onnx"):
+        logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLogger().level))

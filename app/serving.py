@@ -7,7 +7,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING
 
 from app.database import Database
 from app.logs import configure_logs
@@ -16,31 +15,64 @@ from app.settings import Settings
 from app.worker.engine import LocalEngine
 from app.worker.supervisor import Supervisor
 
-if TYPE_CHECKING:
-    import uvicorn
-
 logger = logging.getLogger(__name__)
 
 
 def serve(settings: Settings) -> None:
     """Serves the API in this process, with workers beside it, until SIGTERM or SIGINT."""
+    # Here, because a worker that stands alone needs neither.
+    import uvicorn
+
+    from app.main import create_app
+
     configure_logs(settings.log_level)
     _exit_on_signals()
-    # First of all: a port that is taken must not cost the start of a worker.
-    with _bound_socket(settings) as listener, _supervised_workers(settings):
-        _build_server(settings).run(sockets=[listener])
+    with _bound_socket(settings) as listener, _migrated_database(settings) as database:
+        app = create_app(settings)
+        supervisor = Supervisor(settings, database, LocalEngine(settings))
+
+        class Server(uvicorn.Server):
+            """A server that starts the workers once it listens, as they take the whole machine at first."""
+
+            async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+                await super().startup(sockets)
+                logger.info("listening url=%s", _url_of(listener))
+                supervisor.start()
+
+            async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+                # Whoever waits for a run is answered now; otherwise the server would wait for them.
+                app.state.kerb.watcher.close()
+                await super().shutdown(sockets)
+
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=int(settings.stop_seconds) + 1,
+        )
+        try:
+            Server(config).run(sockets=[listener])
+        finally:
+            supervisor.stop()
 
 
 def work(settings: Settings) -> None:
     """Keeps workers alive until SIGTERM or SIGINT, without an API."""
     configure_logs(settings.log_level)
     _exit_on_signals()
-    with _supervised_workers(settings):
-        threading.Event().wait()
+    with _migrated_database(settings) as database:
+        supervisor = Supervisor(settings, database, LocalEngine(settings))
+        supervisor.start()
+        try:
+            threading.Event().wait()
+        finally:
+            supervisor.stop()
 
 
 def _exit_on_signals() -> None:
     def leave(_signal: int, _frame: FrameType | None) -> None:
+        logger.info("stopping")
         raise SystemExit(0)
 
     signal.signal(signal.SIGTERM, leave)
@@ -59,42 +91,15 @@ def _bound_socket(settings: Settings) -> Iterator[socket.socket]:
         yield listener
 
 
+def _url_of(listener: socket.socket) -> str:
+    host, port, *_ = listener.getsockname()
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
 @contextmanager
-def _supervised_workers(settings: Settings) -> Iterator[None]:
+def _migrated_database(settings: Settings) -> Iterator[Database]:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     database = Database(settings.url_of_database())
     migrate(database)
-    supervisor = Supervisor(settings, database, LocalEngine(settings))
-    supervisor.start()
-    try:
-        yield
-    finally:
-        logger.info("stopping")
-        supervisor.stop()
-        database.close()
-
-
-def _build_server(settings: Settings) -> "uvicorn.Server":
-    # Here, because workers start while this is imported.
-    import uvicorn
-
-    from app.main import create_app
-
-    app = create_app(settings)
-
-    class Server(uvicorn.Server):
-        """Answers whoever waits for a run, before it waits for the requests under way."""
-
-        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-            app.state.kerb.watcher.close()
-            await super().shutdown(sockets)
-
-    return Server(
-        uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=int(settings.stop_seconds) + 1,
-        )
-    )
+    yield database
+    database.close()

@@ -13,7 +13,7 @@ import sys
 import threading
 from datetime import timedelta
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from sqlalchemy import delete, update
 from sqlalchemy.exc import SQLAlchemyError
@@ -23,7 +23,7 @@ from app.database import Database, utc_now
 from app.runs.tables import WorkerRow
 from app.settings import Settings
 from app.worker import calls
-from app.worker.claim import claim_run, queue_has_runs, requeue_expired
+from app.worker.claim import Claim, claim_run, queue_has_runs, requeue_expired
 
 if TYPE_CHECKING:
     from app.worker.training_job import TrainingJob
@@ -60,14 +60,27 @@ class Worker:
     def run(self) -> None:
         """Works until it's told to stop, or has trained as many runs as it may."""
         self._register()
-        heart = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+        heart = threading.Thread(target=self._beat, daemon=True)
         heart.start()
         try:
-            self._warm_up()
-            threading.Thread(target=self._answer_calls, name="calls", daemon=True).start()
+            # Not before the heart beats: these take seconds, as they import Keras.
+            from app.training.warm_up import warm_up
+            from app.worker.training_job import TrainingJob
+
+            known_calls = calls.answerers()
+            warm_up()
+            self.warm = True
+            threading.Thread(target=self._answer_calls, args=(known_calls,), daemon=True).start()
             self._set_state("ready")
             logger.info("worker ready worker=%s", self.id)
-            self._train_runs()
+            for _ in range(self.settings.runs_per_worker):
+                claim = self._wait_for_run()
+                if claim is None:
+                    return
+                self.job = TrainingJob(claim, self.database, self.settings, self.stopping)
+                self.job.run()
+                self.job = None
+            logger.info("worker has trained its runs, another takes its place worker=%s", self.id)
         finally:
             self.stopping.set()
             heart.join(timeout=2 * HEARTBEAT_SECONDS)
@@ -78,36 +91,22 @@ class Worker:
         """Makes `run` end soon; may be called from a signal handler or another thread."""
         self.stopping.set()
 
-    def _warm_up(self) -> None:
-        # Not before the heart beats: importing Keras takes seconds.
-        from app.training.warm_up import warm_up
-
-        warm_up()
-        self.warm = True
-
-    def _train_runs(self) -> None:
-        from app.worker.training_job import TrainingJob
-
-        for _ in range(self.settings.runs_per_worker):
-            claim = None
-            while claim is None:
-                if self.stopping.is_set():
-                    return
-                try:
-                    with self.database.reading() as session:
-                        waiting = queue_has_runs(session)
-                    if waiting:
-                        with self.database.writing() as session:
-                            claim = claim_run(session, self.id, self.settings.lease_seconds)
-                    else:
-                        self.stopping.wait(self.settings.poll_seconds)
-                except SQLAlchemyError:
-                    logger.exception("database failed while the worker looked for runs")
-                    self.stopping.wait(RETRY_SECONDS)
-            self.job = TrainingJob(claim, self.database, self.settings, self.stopping)
-            self.job.run()
-            self.job = None
-        logger.info("worker has trained its runs worker=%s runs=%d", self.id, self.settings.runs_per_worker)
+    def _wait_for_run(self) -> Claim | None:
+        """Claims the next run; None once the worker is to stop."""
+        while not self.stopping.is_set():
+            try:
+                with self.database.reading() as session:
+                    waiting = queue_has_runs(session)
+                if waiting:
+                    with self.database.writing() as session:
+                        claim = claim_run(session, self.id, self.settings.lease_seconds)
+                    if claim is not None:
+                        return claim
+                self.stopping.wait(self.settings.poll_seconds)
+            except SQLAlchemyError:
+                logger.exception("database failed while the worker looked for runs")
+                self.stopping.wait(RETRY_SECONDS)
+        return None
 
     def _beat(self) -> None:
         while not self.stopping.wait(HEARTBEAT_SECONDS):
@@ -126,8 +125,7 @@ class Worker:
             except SQLAlchemyError:
                 logger.exception("database failed at a heartbeat")
 
-    def _answer_calls(self) -> None:
-        known = calls.answerers()
+    def _answer_calls(self, known: dict[str, calls.Answerer]) -> None:
         while not self.stopping.is_set():
             try:
                 if not calls.answer_next_call(self.database, known):
@@ -162,7 +160,7 @@ class Worker:
             session.execute(delete(WorkerRow).where(WorkerRow.id == self.id))
 
 
-def run_worker(settings: Settings, worker_id: str) -> None:
+def run_worker(settings: Settings, worker_id: str) -> NoReturn:
     """The main function of a worker process.
 
     Its standard input is a pipe from the process that started it: when that process is gone, however it
@@ -181,8 +179,21 @@ def run_worker(settings: Settings, worker_id: str) -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    threading.Thread(target=_stop_with_parent, args=(worker,), name="parent", daemon=True).start()
-    worker.run()
+    threading.Thread(target=_stop_with_parent, args=(worker,), daemon=True).start()
+    try:
+        worker.run()
+    except SystemExit:
+        leave(0)
+    except Exception:
+        logger.exception("worker failed worker=%s", worker.id)
+        leave(1)
+    leave(0)
+
+
+def leave(code: int) -> NoReturn:
+    """Ends the process without Python's and TensorFlow's clearing up, which takes seconds, for nothing."""
+    logging.shutdown()
+    os._exit(code)
 
 
 def _stop_with_parent(worker: Worker) -> None:
@@ -194,4 +205,4 @@ def _stop_with_parent(worker: Worker) -> None:
     # Training may be deep in a compilation. Another worker may want the machine, and the lease runs out
     # anyway, so this one doesn't take longer than it would be given by a parent.
     threading.Event().wait(worker.settings.stop_seconds)
-    os._exit(1)
+    leave(1)

@@ -152,16 +152,17 @@ class TrainingJob:
     def _finish(self, spec: RunSpec, fitted: FittedRun) -> None:
         """Writes the artifacts, puts them in place, then says so in the row."""
         run_id = self._claim.run_id
-        ended = {
-            "status": "succeeded",
-            "finished_at": utc_now(),
-            "statistics": {"epoch": fitted.epoch, **fitted.statistics},
-        }
         gathered = self._files.unfinished_artifacts(run_id, self._claim.attempt)
         shutil.rmtree(gathered, ignore_errors=True)
         gathered.mkdir(parents=True)
         try:
             write_model(fitted, spec, gathered)
+            ended = {
+                "status": "succeeded",
+                "finished_at": utc_now(),
+                "statistics": {"epoch": fitted.epoch, **fitted.statistics},
+                "verdicts": fitted.verdicts,
+            }
             with self._database.reading() as session:
                 run = get_claimed_run(session, self._claim)
                 inline, history = get_inline_data(session, run_id), read_history(session, run)
