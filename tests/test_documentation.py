@@ -99,6 +99,11 @@ def test_every_route_is_documented_and_no_other(tmp_path: Path) -> None:
     assert len(documented) == len(existing)
 
 
+def test_every_reason_for_a_failed_run_is_documented() -> None:
+    table = re.findall(r"^\| `(\w+)` \| [^|]+ \|$", (ROOT / "docs" / "api.md").read_text(), re.MULTILINE)
+    assert {error.code for error in RunError.__subclasses__()} <= set(table)
+
+
 def test_the_tree_of_the_architecture_is_the_one_that_is_there() -> None:
     tree = next(b for b in blocks(ROOT / "docs" / "architecture.md", "") if b.startswith("app/\n"))
     shown = set(re.findall(r"^  (\S+)", tree, re.MULTILINE))
