@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from app.errors import RunError
 from app.main import create_app
 from app.settings import Settings
 from app.spec.checks import check_run
