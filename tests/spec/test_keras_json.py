@@ -178,6 +178,10 @@ def code(text: str) -> dict[str, Any]:
     return {"module": "builtins", "class_name": "function", "config": text, "registered_name": "function"}
 
 
+LAMBDA = {"class_name": "__lambda__", "config": {"value": ["4wEAAAA=", None, None]}}
+"""What Keras prints for a lambda: marshalled bytecode."""
+
+
 @pytest.mark.parametrize(
     ("document", "pointer"),
     [
@@ -209,6 +213,10 @@ def code(text: str) -> dict[str, Any]:
             ),
             "/config/layers/1/config/kernel_initializer",
         ),
+        (changed(chain, 1, activation=LAMBDA), "/config/layers/1/config/activation"),
+        (changed(chain, 1, kernel_initializer=LAMBDA), "/config/layers/1/config/kernel_initializer"),
+        (changed(chain, 1, kernel_regularizer=LAMBDA), "/config/layers/1/config/kernel_regularizer"),
+        (changed(chain, 1, units=LAMBDA), "/config/layers/1/config/units"),
         (changed(chain, 0, batch_shape=[5, 3]), "/config/layers/0/config/batch_shape"),
         (changed(chain, 0, dtype="string"), "/config/layers/0/config/dtype"),
         (changed(masked_sequences, 3, return_state=True), "/config/layers/3/config/return_state"),

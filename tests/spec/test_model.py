@@ -211,7 +211,7 @@ MISTAKES: list[tuple[list[dict[str, Any]], Shapes, str, str]] = [
         "/layers/0/return_state",
         "one output",
     ),
-    ([{"type": "GRU", "units": 2, "unroll": True}], {"x": (5000, 3)}, "/layers/0/unroll", "at most 1000"),
+    ([{"type": "GRU", "units": 2, "unroll": True}], {"x": (5000, 3)}, "/layers/0/unroll", "at most 200"),
     (
         [{"type": "Bidirectional", "layer": dense()}],
         {"x": (4, 3)},
@@ -244,7 +244,13 @@ MISTAKES: list[tuple[list[dict[str, Any]], Shapes, str, str]] = [
         "at most 8",
     ),
     ([{"type": "TimeDistributed", "layer": dense()}], {"x": (4,)}, "/layers/0", "at least 2 axes"),
-    ([{"type": "TimeDistributed", "layer": dense()}], {"x": (5000, 4)}, "/layers/0", "at most 1000 steps"),
+    ([{"type": "TimeDistributed", "layer": dense()}], {"x": (5000, 4)}, "/layers/0", "at most 200 steps"),
+    (
+        [{"type": "TimeDistributed", "layer": {"type": "GRU", "units": 2, "unroll": True}}],
+        {"x": (2, 3, 4)},
+        "/layers/0/layer/unroll",
+        "each step",
+    ),
     (
         [{"type": "TimeDistributed", "layer": {"type": "TimeDistributed", "layer": dense()}}],
         {"x": (2, 2, 4)},

@@ -22,8 +22,8 @@ from app.spec.mistakes import mistake
 from app.spec.regularizers import Regularizer
 from app.spec.weight_constraints import WeightConstraint
 
-MAX_UNROLLED_STEPS = 1000
-"""Steps that are laid out one by one in the compiled program, which takes time and memory for each."""
+MAX_UNROLLED_STEPS = 200
+"""Steps that are laid out one by one in the compiled program: some 0.1 s each to compile for an LSTM."""
 
 
 def _false(reason: str) -> Any:

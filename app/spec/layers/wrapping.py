@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from app.spec.layers.base import Layer, Misfit, RegularizedLayer, Shape, show
 from app.spec.layers.plain import PlainLayer
-from app.spec.layers.recurrent import RecurrentLayer, check_unrolled
+from app.spec.layers.recurrent import Recurrent, RecurrentLayer, check_unrolled
 from app.spec.mistakes import mistake
 
 
@@ -50,6 +50,11 @@ class TimeDistributed(RegularizedLayer):
     @model_validator(mode="after")
     def _check_layer(self) -> Self:
         _check_inner(self.layer)
+        for path, layer in [(["layer"], self.layer), (["layer", "layer"], self.layer.wrapped().get("layer"))]:
+            if isinstance(layer, Recurrent) and layer.unroll:
+                raise mistake(
+                    "Expected false, as each step would lay it out again; received true.", *path, "unroll"
+                )
         return self
 
     def infer_shape(self, inputs: Sequence[Shape]) -> Shape:
