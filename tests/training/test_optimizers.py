@@ -10,12 +10,12 @@ import tensorflow as tf
 from pydantic import BaseModel, TypeAdapter
 
 from app.spec.fit import Fit
-from app.spec.optimizers import OPTIMIZERS, SGD, Adam, Muon, Optimizer
+from app.spec.optimizers import OPTIMIZERS, SGD, Muon, Optimizer
 from app.spec.schedules import SCHEDULES
 from app.training.optimizers import averaged_weights, build_optimizer
 
 SHAPES = {"kernel": (4, 3), "bias": (3,), "filters": (2, 2, 3)}
-STEPS = 7
+STEPS = 5
 
 ALL_TOGETHER = {
     "weight_decay": 0.05,
@@ -48,7 +48,7 @@ CASES = [
     (optimizer.__name__, options)
     for optimizer in OPTIMIZERS
     for options in [
-        *(BASE_OPTIONS if optimizer in (SGD, Adam, Muon) else [{}]),
+        *(BASE_OPTIONS if optimizer in (SGD, Muon) else [{}]),
         *OWN_OPTIONS.get(optimizer.__name__, []),
     ]
 ]
