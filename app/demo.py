@@ -123,7 +123,7 @@ def show_study(url: str) -> None:
         for run in runs:
             follow(client, run, line)
         statistics = [answer(client.get(f"/runs/{run['id']}/statistics")) for run in runs]
-        names = [run["name"] for run in runs]
+        names = [short_name(run) for run in runs]
         print("\n" + figures_table(names, statistics))
         print("\n" + predictions_table(client, runs, documents[0]))
 
@@ -139,41 +139,54 @@ def follow(client: httpx.Client, run: dict[str, Any], line: "ProgressLine") -> N
     Raises:
         DemoFailed: it ended without a model.
     """
-    began: float | None = None
+    speed = Speed()
     while run["status"] in ("queued", "running"):
-        if run["status"] == "running" and began is None:
-            began = time.monotonic()
-        line.show(progress_text(client, run, began))
+        speed.saw(run["progress"]["epoch"])
+        line.show(progress_text(client, run, speed))
         time.sleep(POLL_SECONDS)
         run = answer(client.get(f"/runs/{run['id']}"))
-    line.show(progress_text(client, run, began))
+    speed.saw(run["progress"]["epoch"])
+    line.show(progress_text(client, run, speed))
     line.close()
     if run["status"] != "succeeded":
         raise DemoFailed(f"run {run['id']} ended as {run['status']}: {run['error']}")
 
 
-def progress_text(client: httpx.Client, run: dict[str, Any], began: float | None) -> str:
-    """What is known of a run on one line.
+class Speed:
+    """How many epochs a second were seen to go by, from the first to the last."""
 
-    Args:
-        client: of the service.
-        run: as the service gave it last.
-        began: when it was first seen in training, by the monotonic clock; `None` if it wasn't.
+    def __init__(self) -> None:
+        self._first: tuple[float, int] | None = None
+        self._last: tuple[float, int] | None = None
 
-    Returns:
-        Name, status, epoch, loss and validation accuracy, and epochs a second since it began, which
-        counts in compiling, statistics and export.
-    """
+    def saw(self, epoch: int) -> None:
+        """Takes in how far a run is now."""
+        if epoch > 0 and (self._last is None or epoch > self._last[1]):
+            self._last = (time.monotonic(), epoch)
+            self._first = self._first or self._last
+
+    def text(self) -> str:
+        """Such as ` (3,120/s)`; empty before there are two looks to compare."""
+        if self._first is None or self._last is None or self._first == self._last:
+            return ""
+        (began, before), (now, epoch) = self._first, self._last
+        return f" ({(epoch - before) / (now - began):,.0f}/s)"
+
+
+def progress_text(client: httpx.Client, run: dict[str, Any], speed: Speed) -> str:
+    """What is known of a run on one line: status, epochs, their speed, loss and validation accuracy."""
     epoch, epochs = run["progress"]["epoch"], run["progress"]["epochs"]
-    text = f"  {run['name']:<34} {run['status']:<9} {epoch:>5,}/{epochs:,} epochs"
+    text = f"  {short_name(run):<24} {run['status']:<9} {epoch:>5,}/{epochs:,} epochs{speed.text()}"
     history = answer(client.get(f"/runs/{run['id']}/metrics", params={"since_epoch": max(0, epoch - 1)}))
     latest = {name: values[-1] for name, values in history["series"].items() if values}
     if latest:
         text += f"  loss {latest['loss']:.4f}  val_accuracy {latest['val_accuracy']:.3f}"
-    if began is not None and epoch > 0:
-        seconds = time.monotonic() - began
-        text += f"  {seconds:.1f} s, {epoch / seconds:,.0f} epochs/s"
     return text
+
+
+def short_name(run: dict[str, Any]) -> str:
+    """The run's name without that of the study."""
+    return str(run["name"]).removeprefix("circles, ")
 
 
 class ProgressLine:
@@ -191,14 +204,14 @@ class ProgressLine:
     def show(self, text: str) -> None:
         """Puts `text` in place of what the line said."""
         if self.live:
-            text = text[: shutil.get_terminal_size().columns - 1]
-            self.stream.write("\r" + text.ljust(len(self.text)))
+            width = shutil.get_terminal_size().columns - 1
+            self.stream.write("\r" + text[:width].ljust(min(width, len(self.text))))
             self.stream.flush()
         self.text = text
 
     def close(self) -> None:
-        """Leaves the line as it is and begins a new one."""
-        self.stream.write("\n" if self.live else self.text + "\n")
+        """Writes the line in full and begins a new one."""
+        self.stream.write(("\r" if self.live else "") + self.text + "\n")
         self.stream.flush()
         self.text = ""
 
@@ -239,7 +252,7 @@ def predictions_table(client: httpx.Client, runs: list[dict[str, Any]], document
     answers = [
         answer(client.post("/predict", json={"run_id": run["id"], "instances": points})) for run in runs
     ]
-    rows = [["predictions", "label", *(run["name"].removeprefix("circles, ") for run in runs)]]
+    rows = [["predictions", "label", *map(short_name, runs)]]
     for position, (point, label) in enumerate(zip(points, labels, strict=True)):
         predicted = [f"{given['predictions'][position][0]:.4f}" for given in answers]
         rows.append([f"({point[0]:+.3f}, {point[1]:+.3f})", str(label[0]), *predicted])
