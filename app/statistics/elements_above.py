@@ -38,15 +38,19 @@ def elements_above(predictions: Array, threshold: float) -> dict[str, Any]:
         {'1': 1, '2': 1}
     """
     n = len(predictions)
-    above = predictions > _representable(threshold)
-    if n == 1:
-        total = int(np.count_nonzero(above))
+    limit = _representable(threshold)
+    if predictions.size == 1:  # what most requests come to, where an array's comparison would cost most
+        total = int(predictions.flat[0] > limit)
+        counts, weights = [total], [1]
+    elif n == 1:
+        total = int(np.count_nonzero(predictions > limit))
         counts, weights = [total], [1]
     elif predictions.size == n:  # one element a sample: the counts are 0 and 1
-        total = int(np.count_nonzero(above))
+        total = int(np.count_nonzero(predictions > limit))
         counts, weights = [0, 1], [n - total, total]
     else:
-        samples_by_count = np.bincount(np.count_nonzero(flat_samples(above), axis=1))
+        above = flat_samples(predictions > limit)
+        samples_by_count = np.bincount(np.count_nonzero(above, axis=1))
         occurring = np.flatnonzero(samples_by_count)
         counts, weights = occurring.tolist(), samples_by_count[occurring].tolist()
         total = sum(map(int.__mul__, counts, weights))
