@@ -2,7 +2,9 @@
 
 from typing import Literal
 
-Activation = Literal[
+from typing_extensions import TypeAliasType
+
+ActivationName = Literal[
     "celu",
     "elu",
     "exponential",
@@ -35,3 +37,6 @@ Activation = Literal[
     "tanh_shrink",
 ]
 """All of `keras.activations` but `glu`, which changes the shape, and `threshold`, which needs arguments."""
+
+Activation = TypeAliasType("Activation", ActivationName)
+"""Any of them. A named type, so that the schema has it only once."""

@@ -3,6 +3,7 @@
 from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
+from typing_extensions import TypeAliasType
 
 from app.spec.base import SpecModel
 from app.spec.mistakes import mistake
@@ -171,8 +172,11 @@ def _form(value: Any) -> str:
     return "name" if isinstance(value, str) else "object"
 
 
-Initializer = Annotated[
-    Annotated[InitializerName, Tag("name")] | Annotated[InitializerObject, Tag("object")],
-    Discriminator(_form),
-]
-"""How a weight starts."""
+Initializer = TypeAliasType(
+    "Initializer",
+    Annotated[
+        Annotated[InitializerName, Tag("name")] | Annotated[InitializerObject, Tag("object")],
+        Discriminator(_form),
+    ],
+)
+"""How a weight starts. A named type, so that the schema has it once and not in every layer."""

@@ -8,6 +8,7 @@ the total that is minimised: `l1·Σ|w| + l2·Σw²`, without ½.
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
+from typing_extensions import TypeAliasType
 
 from app.spec.base import SpecModel
 from app.spec.mistakes import mistake
@@ -102,10 +103,15 @@ _Name = Literal["l1", "l2", "l1_l2", "orthogonal", "orthogonal_regularizer"]
 _Weight = Annotated[L1L2 | Orthogonal, Field(discriminator="type")]
 _Activity = Annotated[ActivityL1L2 | ActivityOrthogonal, Field(discriminator="type")]
 
-Regularizer = Annotated[_Weight, BeforeValidator(_spelled_out, json_schema_input_type=_Weight | _Name)]
+# Named types, so that the schema has them once and not in every layer.
+Regularizer = TypeAliasType(
+    "Regularizer",
+    Annotated[_Weight, BeforeValidator(_spelled_out, json_schema_input_type=_Weight | _Name)],
+)
 """Regularizer of a weight: kernel, bias, recurrent kernel, …"""
 
-ActivityRegularizer = Annotated[
-    _Activity, BeforeValidator(_spelled_out, json_schema_input_type=_Activity | _Name)
-]
+ActivityRegularizer = TypeAliasType(
+    "ActivityRegularizer",
+    Annotated[_Activity, BeforeValidator(_spelled_out, json_schema_input_type=_Activity | _Name)],
+)
 """Regularizer of a layer's output."""

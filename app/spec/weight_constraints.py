@@ -7,6 +7,7 @@ run's `constraints`, which are about what the model computes.
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
+from typing_extensions import TypeAliasType
 
 from app.spec.base import SpecModel
 from app.spec.mistakes import mistake
@@ -66,7 +67,8 @@ _Name = Literal[
     "max_norm", "MaxNorm", "non_neg", "NonNeg", "unit_norm", "UnitNorm", "min_max_norm", "MinMaxNorm"
 ]
 
-WeightConstraint = Annotated[
-    _Projection, BeforeValidator(_spelled_out, json_schema_input_type=_Projection | _Name)
-]
-"""What a weight is projected onto after each step."""
+WeightConstraint = TypeAliasType(
+    "WeightConstraint",
+    Annotated[_Projection, BeforeValidator(_spelled_out, json_schema_input_type=_Projection | _Name)],
+)
+"""What a weight is projected onto after each step. A named type, so that the schema has it only once."""
