@@ -1,5 +1,6 @@
 """`kerb serve` and `kerb worker`: the processes of one machine, from start to stop."""
 
+import asyncio
 import logging
 import signal
 import socket
@@ -12,6 +13,7 @@ from app.database import Database
 from app.logs import configure_logs
 from app.migrations import migrate
 from app.settings import Settings
+from app.spec.run import RunSpec
 from app.worker.engine import LocalEngine
 from app.worker.supervisor import Supervisor
 
@@ -37,6 +39,7 @@ def serve(settings: Settings) -> None:
             async def startup(self, sockets: list[socket.socket] | None = None) -> None:
                 await super().startup(sockets)
                 logger.info("listening url=%s", _url_of(listener))
+                await asyncio.to_thread(RunSpec.model_rebuild)  # or the first run would wait for it
                 supervisor.start()
 
             async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
