@@ -75,3 +75,23 @@ def walk_batches(walk: Schedule, step: Step, loop: State) -> State:
     if walk.remainder:
         loop = step(tf.constant(walk.steps), loop, walk.remainder)
     return loop
+
+
+def gather_batches(walk: Schedule, look: Callable[[tf.Tensor, int], State]) -> State:
+    """What `look(index, size)` gives for every batch, concatenated along the first axis."""
+    found = [look(tf.constant(0), walk.batch_size)]
+    if walk.steps > 1:
+        signature = tf.nest.map_structure(lambda t: tf.TensorSpec(t.shape, t.dtype), found[0])
+        stacked = tf.map_fn(
+            lambda index: look(index, walk.batch_size),
+            tf.range(1, walk.steps),
+            fn_output_signature=signature,
+            parallel_iterations=1,
+        )
+        found.append(tf.nest.map_structure(lambda t: tf.reshape(t, (-1, *t.shape[2:])), stacked))
+    if walk.remainder:
+        found.append(look(tf.constant(walk.steps), walk.remainder))
+    if len(found) == 1:
+        return found[0]
+    gathered: State = tf.nest.map_structure(lambda *parts: tf.concat(parts, axis=0), *found)
+    return gathered

@@ -60,7 +60,14 @@ class EarlyStop:
             "weights": list(weights) if self.spec.restore_best_weights else [],
         }
 
-    def update(self, state: State, row: tf.Tensor, epoch: tf.Tensor, weights: Sequence[tf.Tensor]) -> State:
+    def update(
+        self,
+        state: State,
+        row: tf.Tensor,
+        epoch: tf.Tensor,
+        weights: Sequence[tf.Tensor],
+        ready: tf.Tensor | None = None,
+    ) -> State:
         """The state after an epoch.
 
         Args:
@@ -68,10 +75,13 @@ class EarlyStop:
             row: the epoch's figures, float32 `(columns,)`.
             epoch: its number, from 1, int32 `()`.
             weights: the model's variables at its end.
+            ready: whether the epoch counts at all, bool `()`; None for yes.
         """
         spec = self.spec
         value = row[self.column]
         counts = epoch > spec.start_from_epoch
+        if ready is not None:
+            counts &= ready
         better = counts & improves(value, state["best"], spec.min_delta, self.rising)
         first = counts & (state["epoch"] == 0)
         resets = better

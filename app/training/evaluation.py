@@ -43,6 +43,11 @@ def predict(model: keras.Model, inputs: Mapping[str, Array]) -> Arrays:
     return _in_passes(tapped_model(model, []), inputs, "outputs")
 
 
+def activations_of(model: keras.Model, layers: Sequence[str], inputs: Mapping[str, Array]) -> Arrays:
+    """The outputs of some layers for all samples by layer, each `(samples, …)`."""
+    return _in_passes(tapped_model(model, layers), inputs, "activations")
+
+
 def _in_passes(tapped: keras.Model, inputs: Mapping[str, Array], part: str) -> Arrays:
     """One part of a tapped model's output for all samples, some rows at a time."""
     elements = sum(math.prod(tensor.shape[1:]) for tensor in keras.tree.flatten(tapped.output))
@@ -104,7 +109,7 @@ def layer_sparsity(
     model: keras.Model, layers: Sequence[str], inputs: Mapping[str, Array], near_zero: float
 ) -> dict[str, Any]:
     """The activation sparsity of each layer over all samples of a split."""
-    activations = _in_passes(tapped_model(model, layers), inputs, "activations")
+    activations = activations_of(model, layers, inputs)
     return {layer: activation_sparsity(activations[layer], near_zero) for layer in layers}
 
 

@@ -13,6 +13,7 @@ from app.spec.losses import Loss, loss_parts
 from app.spec.run import RunSpec
 from app.training import checkpoint
 from app.training.batches import State
+from app.training.constraints.judgement import judge
 from app.training.evaluation import layer_sparsity, model_weight_sparsity, predict, split_statistics
 from app.training.loop import LoopOptions, Reporter, run_epochs
 from app.training.optimizers import averaged_weights
@@ -34,6 +35,7 @@ class FittedRun:
         statistics: `splits` and `weight_sparsity`, as the API answers them.
         predictions: by split and output name, `(samples, …)`.
         samples: some rows of input by name, on which exported files are compared.
+        verdicts: one a declared limit, on the training data.
     """
 
     model: keras.Model
@@ -41,6 +43,7 @@ class FittedRun:
     statistics: dict[str, Any]
     predictions: dict[str, Arrays]
     samples: Arrays
+    verdicts: list[dict[str, Any]]
 
 
 def fit_run(
@@ -75,12 +78,19 @@ def fit_run(
     state = run_epochs(run.program, state, run.rows, run.objective.strengths, options, reporter)
     epoch = load_served_weights(run, state)
     predictions = {name: predict(run.model, split.inputs) for name, split in run.splits.items()}
+    statistics = summarize(spec, run, predictions)
+    verdicts: list[dict[str, Any]] = []
+    if run.limits:
+        by_split, verdicts = judge(run.limits, state["constraints"], run.model, run.splits, predictions)
+        for name, judged in by_split.items():
+            statistics["splits"][name]["constraints"] = judged
     return FittedRun(
         model=run.model,
         epoch=epoch,
-        statistics=summarize(spec, run, predictions),
+        statistics=statistics,
         predictions=predictions,
         samples={name: array[:COMPARED_SAMPLES] for name, array in run.splits["train"].inputs.items()},
+        verdicts=verdicts,
     )
 
 
@@ -88,7 +98,7 @@ def load_served_weights(run: Preparation, state: State) -> int:
     """Puts the weights to serve into the run's model.
 
     Those are the last epoch's (their running averages with `use_ema`), or the best one's where early
-    stopping restores them.
+    stopping restores them; with declared limits, those of the best epoch that held them all.
 
     Returns:
         The epoch whose weights they are.
@@ -98,6 +108,8 @@ def load_served_weights(run: Preparation, state: State) -> int:
     stopping = state["early_stop"]
     if stopping.get("weights") and int(stopping["epoch"]) > 0:
         weights, epoch = stopping["weights"], stopping["epoch"]
+    if run.limits:
+        weights, epoch = state["constraints"]["best"]["weights"], state["constraints"]["best"]["epoch"]
     variables = run.tapped.trainable_variables + run.tapped.non_trainable_variables
     for variable, tensor in zip(variables, weights, strict=True):
         variable.assign(tensor)

@@ -1,6 +1,6 @@
 """From a run document to everything that its compiled loop takes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from app.spec.columns import taken_by_metrics
+from app.spec.columns import taken_by_metrics, with_mode
 from app.spec.dataset import RunData, load_data, weigh_classes
 from app.spec.graph import Graph
 from app.spec.model import resolve_graph
@@ -19,6 +19,8 @@ from app.training.augmentation import build_augmentation
 from app.training.batches import Rows, Schedule, State, take
 from app.training.build import build_model, tapped_model
 from app.training.callbacks import EarlyStop, Plateau
+from app.training.constraints.enforcement import Enforcement, Limit
+from app.training.constraints.limit_building import build_limits
 from app.training.differentiability import check_differentiable
 from app.training.losses import build_loss_terms
 from app.training.metrics import build_metrics
@@ -29,6 +31,7 @@ from app.training.plan import choose_plan
 from app.training.program import Program
 from app.training.programs import program_for
 from app.training.proximal import proximal_thresholds
+from app.training.quantities import group_columns
 from app.training.regularizers import build_regularizer_terms
 from app.training.terms import Batch, unique_names
 
@@ -49,6 +52,7 @@ class Preparation:
         splits: the samples by split.
         rows: those on the device that the loop walks.
         objective: the terms of the total, with this run's strengths.
+        limits: what the run must hold.
         program: the compiled loop, perhaps shared with earlier runs.
         state: the loop's state before the first epoch.
     """
@@ -59,6 +63,7 @@ class Preparation:
     splits: dict[str, RunData]
     rows: dict[str, Rows]
     objective: Objective
+    limits: list[Limit]
     program: Program
     state: State
 
@@ -75,21 +80,23 @@ def prepare(spec: RunSpec) -> Preparation:
     data = data.named(list(graph.inputs), list(graph.outputs))
     splits = {name: data.rows(rows) for name, rows in split_rows(spec.split, data).items()}
     rows = {
-        name: on_device(splits[name], sample_weights(spec, splits[name]))
+        name: on_device(splits[name], sample_weights(spec, splits[name]), columns_of(spec, splits[name]))
         for name in LOOPED_SPLITS
         if name in splits
     }
     model = build_model(graph, spec.seed)
     objective = build_objective(spec, graph, model)
-    tapped = tapped_model(model, objective.layers)
+    limits = build_limits(spec.constraints, graph, splits["train"].samples)
+    watched = [layer for limit in limits for layer in limit.layers]
+    tapped = tapped_model(model, list(dict.fromkeys([*objective.layers, *watched])))
     optimizer = build_optimizer(spec.optimizer, spec.fit)
     optimizer.build(tapped.trainable_variables)
     samples = {name: splits[name].samples for name in rows}
     program = program_for(
-        spec, rows, lambda: build_program(spec, graph, tapped, optimizer, objective, samples)
+        spec, rows, lambda: build_program(spec, graph, tapped, optimizer, objective, limits, samples)
     )
-    state = program.initial_state(tapped, optimizer)
-    return Preparation(graph, model, tapped, splits, rows, objective, program, state)
+    state = program.initial_state(tapped, optimizer, rows["train"], spec.fit.epochs)
+    return Preparation(graph, model, tapped, splits, rows, objective, limits, program, state)
 
 
 def build_objective(spec: RunSpec, graph: Graph, model: keras.Model) -> Objective:
@@ -109,19 +116,22 @@ def build_program(
     tapped: keras.Model,
     optimizer: keras.optimizers.Optimizer,
     objective: Objective,
+    limits: Sequence[Limit],
     samples: Mapping[str, int],
 ) -> Program:
     """The compiled loop of a run's structure; `samples` is the number of rows of each split it walks."""
     fit = spec.fit
     batch_size = min(fit.batch_size, samples["train"])
+    elements = sum(prod(size or 1 for size in node.shape) for node in graph.nodes)
+    fitting = max(batch_size, MOST_EVALUATED_ELEMENTS // max(1, elements))
     validation = None
     if "validation" in samples:
-        elements = sum(prod(size or 1 for size in node.shape) for node in graph.nodes)
-        fitting = max(batch_size, MOST_EVALUATED_ELEMENTS // max(1, elements))
         validation = Schedule(samples["validation"], min(fitting, samples["validation"]))
+    enforcement = Enforcement(limits, samples["train"], batch_size) if limits else None
     metrics = build_metrics(spec.metrics, graph)
-    columns = Program.column_names(objective, metrics, validated=validation is not None)
-    stopping, plateau = fit.early_stopping, fit.reduce_lr_on_plateau
+    columns = Program.column_names(objective, metrics, enforcement, validated=validation is not None)
+    stopping = fit.early_stopping and with_mode(fit.early_stopping, spec, graph)
+    plateau = fit.reduce_lr_on_plateau and with_mode(fit.reduce_lr_on_plateau, spec, graph)
     return Program(
         model=tapped,
         optimizer=optimizer,
@@ -133,6 +143,8 @@ def build_program(
         early_stop=EarlyStop(stopping, columns.index(stopping.monitor)) if stopping else None,
         plateau=Plateau(plateau, columns.index(plateau.monitor)) if plateau else None,
         augmentation=build_augmentation(spec.augmentation) if spec.augmentation else None,
+        enforcement=enforcement,
+        checking=Schedule(samples["train"], min(fitting, samples["train"])) if limits else None,
     )
 
 
@@ -156,11 +168,20 @@ def sample_weights(spec: RunSpec, data: RunData) -> NDArray[np.float32] | None:
     return np.prod(weights, axis=0, dtype=np.float32) if weights else None
 
 
-def on_device(data: RunData, weights: NDArray[np.float32] | None) -> Rows:
+def columns_of(spec: RunSpec, data: RunData) -> dict[str, NDArray[np.float32]]:
+    """The dataset's further columns, and those that tell groups apart where limits need them."""
+    quantities = [constraint.quantity for constraint in spec.constraints]
+    groups = {} if data.group is None else group_columns(quantities, data.group)
+    return {**data.columns, **groups}
+
+
+def on_device(
+    data: RunData, weights: NDArray[np.float32] | None, columns: Mapping[str, NDArray[np.float32]]
+) -> Rows:
     """The samples of a split as the nest of tensors that the loop takes."""
     rows: Rows = {
         "inputs": {name: tf.constant(array) for name, array in data.inputs.items()},
         "targets": {name: tf.constant(array) for name, array in data.targets.items()},
-        "columns": {name: tf.constant(array) for name, array in data.columns.items()},
+        "columns": {name: tf.constant(array) for name, array in columns.items()},
     }
     return rows if weights is None else {**rows, "sample_weight": tf.constant(weights)}

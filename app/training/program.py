@@ -4,6 +4,7 @@
         shuffle the rows
         for each batch: forward, gradient, optimizer step
         evaluate the validation rows
+        with declared limits: evaluate the training rows, move multipliers, keep the best weights
         write a row of history; early stopping; plateau
 
 All of that is one `tf.function` with a `while_loop`; it returns to Python after as many epochs as it was
@@ -18,17 +19,22 @@ import keras
 import tensorflow as tf
 
 from app.training.augmentation import Augmentation
-from app.training.batches import Rows, Schedule, State, take, walk_batches
+from app.training.batches import Rows, Schedule, State, gather_batches, take, walk_batches
 from app.training.callbacks import EarlyStop, Plateau
+from app.training.constraints.enforcement import Enforcement
 from app.training.evaluation import input_of
 from app.training.metrics import BuiltMetric
 from app.training.objective import Objective
+from app.training.optimizers import averaged_weights
 from app.training.plan import Plan
 from app.training.shuffle import shuffled_rows
 from app.training.terms import Batch
 
 HISTORY_ROWS = 4096
 """The most epochs that one call runs; the height of the history buffer."""
+
+MOST_CALIBRATED = 1024
+"""Training rows by which the strength of limits is measured."""
 
 STEP_STREAM, SHUFFLE_STREAM, AUGMENTATION_STREAM = 0x5EED, 0xCA4D, 0xF11B
 """Keep the random numbers of different purposes apart, though all come from the run's one seed."""
@@ -48,6 +54,8 @@ class Program:
         early_stop: stops the loop, or None.
         plateau: lowers the learning rate, or None.
         augmentation: changes training batches, or None.
+        enforcement: holds declared limits, or None.
+        checking: how training rows are walked to see whether the limits hold; None without limits.
     """
 
     def __init__(
@@ -63,6 +71,8 @@ class Program:
         early_stop: EarlyStop | None = None,
         plateau: Plateau | None = None,
         augmentation: Augmentation | None = None,
+        enforcement: Enforcement | None = None,
+        checking: Schedule | None = None,
     ) -> None:
         self.model = model
         self.optimizer = optimizer
@@ -74,22 +84,38 @@ class Program:
         self.early_stop = early_stop
         self.plateau = plateau
         self.augmentation = augmentation
-        self.columns = self.column_names(objective, metrics, validated=validation is not None)
+        self.enforcement = enforcement
+        self.checking = checking
+        self.columns = self.column_names(objective, metrics, enforcement, validated=validation is not None)
         self.weight_paths = [v.path for v in model.trainable_variables]
         self.fresh_metrics = [[tf.constant(v.numpy()) for v in m.metric.variables] for m in metrics]
         self.run = tf.function(self._run, jit_compile=plan.jit_compile, autograph=False)
 
     @staticmethod
     def column_names(
-        objective: Objective, metrics: Sequence[BuiltMetric], *, validated: bool
+        objective: Objective,
+        metrics: Sequence[BuiltMetric],
+        enforcement: Enforcement | None = None,
+        *,
+        validated: bool,
     ) -> tuple[str, ...]:
         """The columns of the history; a single term is the loss itself and has no column of its own."""
         parts = objective.names if len(objective.names) > 1 else ()
         names = ("loss", *parts, *(metric.name for metric in metrics))
-        return names + (tuple(f"val_{name}" for name in names) if validated else ())
+        names += tuple(f"val_{name}" for name in names) if validated else ()
+        return names + (enforcement.columns if enforcement else ())
 
-    def initial_state(self, model: keras.Model, optimizer: keras.optimizers.Optimizer) -> State:
-        """The state before the first epoch, from the values of a model's and an optimizer's variables."""
+    def initial_state(
+        self, model: keras.Model, optimizer: keras.optimizers.Optimizer, rows: Rows, epochs: int
+    ) -> State:
+        """The state before the first epoch, from the values of a model's and an optimizer's variables.
+
+        Args:
+            model: its variables' values are those to begin with.
+            optimizer: likewise.
+            rows: the training samples.
+            epochs: how many the run has.
+        """
         trainable = [tf.constant(v.numpy()) for v in model.trainable_variables]
         non_trainable = [tf.constant(v.numpy()) for v in model.non_trainable_variables]
         return {
@@ -100,7 +126,17 @@ class Program:
             "optimizer": [tf.constant(v.numpy()) for v in optimizer.variables],
             "early_stop": self.early_stop.initial(trainable + non_trainable) if self.early_stop else {},
             "plateau": self.plateau.initial() if self.plateau else {},
+            "constraints": self._initial_constraints(trainable, non_trainable, rows, epochs),
         }
+
+    def _initial_constraints(
+        self, trainable: list[tf.Tensor], non_trainable: list[tf.Tensor], rows: Rows, epochs: int
+    ) -> State:
+        if self.enforcement is None:
+            return {}
+        two = take(rows, None, tf.constant(0), min(2, self.training.samples))
+        example, _ = self.forward(trainable, non_trainable, two, tf.constant([0, 0]), training=False)
+        return self.enforcement.initial(example, epochs, trainable + non_trainable)
 
     def _run(
         self, state: State, rows: Mapping[str, Rows], strengths: tf.Tensor, seed: tf.Tensor, epochs: tf.Tensor
@@ -140,11 +176,17 @@ class Program:
         figures = [trained]
         if self.validation:
             figures.append(self._evaluate(state, rows["validation"], strengths, seed))
+        if self.enforcement:
+            validated = figures[1][0] if self.validation else None
+            state, limits = self._enforce(self.enforcement, state, rows["train"], strengths, seed, validated)
+            figures.append(limits)
         row = tf.concat(figures, axis=0)  # (columns,)
         state = {**state, "epoch": number, "finite": tf.math.is_finite(row[0])}
         if self.early_stop:
             weights = state["trainable"] + state["non_trainable"]
-            stop = self.early_stop.update(state["early_stop"], row, number, weights)
+            # Until a limit has set in and was held, no epoch is one to stop at.
+            ready = state["constraints"]["ready"] if self.enforcement else None
+            stop = self.early_stop.update(state["early_stop"], row, number, weights, ready)
             state = {**state, "early_stop": stop}
         if self.plateau:
             state = self._apply_plateau(self.plateau, state, row)
@@ -158,12 +200,16 @@ class Program:
         if walk.shuffle and walk.samples > walk.batch_size:
             order = shuffled_rows(walk.samples, tf.stack([seed ^ SHUFFLE_STREAM, state["epoch"]]))
         steps_an_epoch = walk.steps + bool(walk.remainder)
+        enforced = state["constraints"]
+        if self.enforcement:
+            rows = {**rows, "constraints": self.enforcement.by_row(enforced)}
         loop = {
             "trainable": state["trainable"],
             "non_trainable": state["non_trainable"],
             "optimizer": state["optimizer"],
             "parts": tf.zeros((len(self.objective.terms),)),
             "metrics": self.fresh_metrics,
+            "estimates": self.enforcement.estimates(enforced) if self.enforcement else [],
         }
 
         def step(index: tf.Tensor, loop: State, size: int) -> State:
@@ -172,32 +218,121 @@ class Program:
             if self.augmentation:
                 key = tf.stack([seed ^ AUGMENTATION_STREAM, number])
                 batch_rows = self.augmentation.apply(batch_rows, key)
-            return self._step(loop, batch_rows, strengths, tf.stack([seed ^ STEP_STREAM, number]), size)
+            key = tf.stack([seed ^ STEP_STREAM, number])
+            return self._step(loop, batch_rows, strengths, key, size, enforced)
 
         loop = walk_batches(walk, step, loop)
         kept = {key: loop[key] for key in ("trainable", "non_trainable", "optimizer")}
         return {**state, **kept}, self._figures(loop, walk.samples)
 
-    def _step(self, loop: State, rows: Rows, strengths: tf.Tensor, seed: tf.Tensor, size: int) -> State:
+    def _step(
+        self, loop: State, rows: Rows, strengths: tf.Tensor, seed: tf.Tensor, size: int, enforced: State
+    ) -> State:
         """Forward, gradient and optimizer step on one batch."""
-        trainable = loop["trainable"]
+        trainable, estimates = loop["trainable"], loop["estimates"]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(trainable)
             batch, non_trainable = self.forward(trainable, loop["non_trainable"], rows, seed, training=True)
             total, parts = self.objective.evaluate(batch, strengths)
+            if self.enforcement:
+                added, estimates = self.enforcement.term(batch, rows["constraints"], estimates, enforced)
+                total += added
         gradients = tape.gradient(total, trainable, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         rate = self._learning_rate(loop["optimizer"])
         trainable, optimizer = self.optimizer.stateless_apply(loop["optimizer"], gradients, trainable)
         if self.objective.proximal:
             weights = dict(zip(self.weight_paths, trainable, strict=True))
             trainable = self.objective.proximal_step(weights, strengths, rate)
+        if self.enforcement:
+            trainable = self.enforcement.project(
+                dict(zip(self.weight_paths, trainable, strict=True)), enforced
+            )
         return {
             "trainable": list(trainable),
             "non_trainable": non_trainable,
             "optimizer": list(optimizer),
             "parts": loop["parts"] + parts * size,
             "metrics": self._updated_metrics(loop["metrics"], batch),
+            "estimates": estimates,
         }
+
+    def _enforce(
+        self,
+        enforcement: Enforcement,
+        state: State,
+        rows: Rows,
+        strengths: tf.Tensor,
+        seed: tf.Tensor,
+        validated: tf.Tensor | None,
+    ) -> tuple[State, tf.Tensor]:
+        """Looks at all training samples with the weights that would be served, and moves the multipliers.
+
+        Args:
+            enforcement: of the limits.
+            state: after the epoch's steps.
+            rows: the training samples.
+            strengths: of the terms.
+            seed: the run's.
+            validated: the loss of the validation rows, `()`; None where there are none.
+
+        Returns:
+            The new state and the figures of the limits, float32 `(figures,)`.
+        """
+        trainable = averaged_weights(self.optimizer, state["optimizer"]) or state["trainable"]
+        before = state["constraints"]
+        by_path = dict(zip(self.weight_paths, trainable, strict=True))
+        before, trainable = enforcement.prune(by_path, before, state["epoch"] + 1)
+        if not self.optimizer.use_ema:
+            state = {**state, "trainable": trainable}
+        walk = self.checking
+        assert walk is not None
+
+        def look(index: tf.Tensor, size: int) -> State:
+            batch_rows = take(rows, None, index * walk.batch_size, size)
+            key = tf.stack([seed, index])
+            batch, _ = self.forward(trainable, state["non_trainable"], batch_rows, key, training=False)
+            scale = min(self.training.batch_size, size) / size
+            total, _ = self.objective.evaluate(batch, strengths, extensive_scale=scale)
+            return {"loss": (total * size)[None], "limits": enforcement.measure(batch)}
+
+        seen = gather_batches(walk, look)
+        loss = tf.reduce_sum(seen["loss"]) / walk.samples
+
+        def calibrate(constraints: State) -> list[list[tf.Tensor]]:
+            return self._strengths(enforcement, constraints, trainable, state, rows, strengths)
+
+        constraints, figures = enforcement.update(
+            before,
+            seen["limits"],
+            loss if validated is None else validated,
+            state["epoch"] + 1,
+            trainable + state["non_trainable"],
+            calibrate,
+        )
+        return {**state, "constraints": constraints}, figures
+
+    def _strengths(
+        self,
+        enforcement: Enforcement,
+        constraints: State,
+        trainable: list[tf.Tensor],
+        state: State,
+        rows: Rows,
+        strengths: tf.Tensor,
+    ) -> list[list[tf.Tensor]]:
+        """How strongly each residual is pushed, measured on some of the training samples."""
+        size = min(MOST_CALIBRATED, self.training.samples)
+        some = {**rows, "constraints": enforcement.by_row(constraints)}
+        some = take(some, None, tf.constant(0), size)
+
+        def batch_of(weights: list[tf.Tensor]) -> Batch:
+            key = tf.constant([0, 0])
+            return self.forward(weights, state["non_trainable"], some, key, training=False)[0]
+
+        def total(batch: Batch) -> tf.Tensor:
+            return self.objective.evaluate(batch, strengths).total
+
+        return enforcement.strengths(constraints, some["constraints"], batch_of, total, trainable)
 
     def _evaluate(self, state: State, rows: Rows, strengths: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """The figures of the validation rows with the weights as they are, float32 `(figures,)`."""

@@ -1,0 +1,1 @@
+"""Constrained training: declared limits, held inside the compiled loop."""

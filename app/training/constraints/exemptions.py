@@ -1,0 +1,68 @@
+"""Which residuals must hold, where a limit lets some of them be broken: those that break it by most are."""
+
+import tensorflow as tf
+
+from app.training.constraints.residuals import Residuals
+
+HALVINGS = 50
+"""Of the range in which a threshold is sought: more than float32 has digits for."""
+
+
+def must_hold(residuals: Residuals, values: tf.Tensor, counted: tf.Tensor | None) -> tf.Tensor:
+    """1 for each residual that must hold, 0 for the others.
+
+    Args:
+        residuals: say how many needn't.
+        values: of all samples, float32 `(samples, units)`; the largest are exempt first.
+        counted: bool of that shape, which of them the limit is about; None for all.
+    """
+    held = tf.ones_like(values) if counted is None else tf.cast(counted, values.dtype)
+    lowest = tf.where(held > 0, values, values.dtype.min)
+    breaking = residuals.breaking_in_row(values.shape[1])
+    if breaking:
+        held *= 1 - largest_in_rows(lowest, breaking)
+    if residuals.may_break is not None:
+        allowed = residuals.may_break(tf.reduce_sum(tf.cast(held, tf.float64)))
+        held *= tf.cast(lowest <= threshold_with_at_most(lowest, allowed), values.dtype)
+    if residuals.rows_that_may_break:
+        badness = tf.reduce_sum(tf.nn.relu(values) * held, axis=1)[None]  # (1, samples)
+        held *= 1 - tf.transpose(largest_in_rows(badness, residuals.rows_that_may_break))
+    return held
+
+
+def largest_in_rows(values: tf.Tensor, count: int) -> tf.Tensor:
+    """1 for the `count` largest of each row, of equals the first; 0 for the others.
+
+    Args:
+        values: `(rows, elements)`, elements known when the function is traced.
+        count: at least 1; all where there are fewer elements.
+    """
+    if count >= values.shape[1]:
+        return tf.ones_like(values)
+    last = tf.math.top_k(values, count).values[:, -1:]
+    above = tf.cast(values > last, values.dtype)
+    equal = tf.cast(tf.equal(values, last), values.dtype)
+    places = count - tf.reduce_sum(above, axis=1, keepdims=True)
+    return above + equal * tf.cast(tf.cumsum(equal, axis=1) <= places, values.dtype)
+
+
+def threshold_with_at_most(values: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
+    """A number that at most `count` of the values are greater than, and of such numbers the least.
+
+    Equal values are on the same side of it, as a model can't tell equal samples apart. By bisection, which a
+    compiled loop does quicker than sorting.
+
+    Args:
+        values: float32, any shape.
+        count: float64 `()`.
+    """
+    low = tf.reduce_min(tf.where(values > values.dtype.min, values, values.dtype.max))
+    high = tf.reduce_max(values)
+    low = tf.minimum(low, high) - 1.0
+
+    def halve(_: int, low: tf.Tensor, high: tf.Tensor) -> tuple[int, tf.Tensor, tf.Tensor]:
+        middle = 0.5 * (low + high)
+        few = tf.reduce_sum(tf.cast(values > middle, tf.float64)) <= count
+        return _ + 1, tf.where(few, low, middle), tf.where(few, middle, high)
+
+    return tf.while_loop(lambda step, *_: step < HALVINGS, halve, (0, low, high))[2]

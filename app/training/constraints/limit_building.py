@@ -1,0 +1,38 @@
+"""From the constraints of a document to limits that the loop can hold."""
+
+from collections.abc import Sequence
+
+from app.spec.constraints import Constraint
+from app.spec.graph import Graph
+from app.spec.names import distinct
+from app.spec.quantities import WeightsOf, WeightSparsity
+from app.training.constraints.enforcement import Limit
+from app.training.constraints.residuals import residuals_of
+from app.training.constraints.scales import Scale, scale_of
+from app.training.penalties import layers_of, measured
+
+
+def build_limits(constraints: Sequence[Constraint], graph: Graph, samples: int) -> list[Limit]:
+    """The limits of a run, named as their quantities, with `_1`, `_2`, … behind a name that came before."""
+    names = distinct([constraint.quantity.type for constraint in constraints], ())
+    return [
+        _limit(constraint, name, graph, samples) for constraint, name in zip(constraints, names, strict=True)
+    ]
+
+
+def _limit(constraint: Constraint, name: str, graph: Graph, samples: int) -> Limit:
+    quantity = constraint.quantity
+    of = measured(quantity.of, graph)
+    method = chosen_method(constraint)
+    on_weights = isinstance(quantity, WeightSparsity) or isinstance(of, WeightsOf)
+    scale = Scale() if on_weights else scale_of(of, graph)
+    residuals = tuple(residuals_of(constraint, of, scale, samples))
+    layers = () if on_weights else layers_of(of, graph)
+    return Limit(constraint, name, of, method, residuals, layers)
+
+
+def chosen_method(constraint: Constraint) -> str:
+    """What `auto` stands for: projection for the sparsity of weights, else the augmented Lagrangian."""
+    if isinstance(constraint.quantity, WeightSparsity):
+        return "projection"
+    return "augmented_lagrangian" if constraint.method == "auto" else constraint.method

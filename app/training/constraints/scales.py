@@ -1,0 +1,43 @@
+"""The scale on which an output is compared with a threshold.
+
+The gradient of a sigmoid's output vanishes where it is near 0 or 1, just where a decision that must change
+is furthest from it. On the scale of the logits it doesn't.
+"""
+
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+from app.spec.graph import Graph
+from app.spec.quantities import WeightsOf
+
+EDGE = 1e-6
+"""Probabilities nearer to 0 or 1 are taken for that near."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Logits for probabilities, anything else as it is.
+
+    Attributes:
+        logits: whether values lie in [0, 1] and are compared as `ln(p / (1 − p))`.
+    """
+
+    logits: bool = False
+
+    def apply(self, values: tf.Tensor) -> tf.Tensor:
+        """The values on this scale; a monotone function of each."""
+        if not self.logits:
+            return values
+        clipped = tf.clip_by_value(values, EDGE, 1 - EDGE)
+        return tf.math.log(clipped) - tf.math.log1p(-clipped)
+
+
+def scale_of(of: str | WeightsOf, graph: Graph) -> Scale:
+    """The scale for what is measured: logits for outputs of a sigmoid or softmax."""
+    if isinstance(of, WeightsOf):
+        return Scale()
+    name = graph.outputs.get(of, of)
+    (node,) = (node for node in graph.nodes if node.name == name)
+    activation = getattr(node.layer, "activation", None)
+    return Scale(activation in ("sigmoid", "softmax") or type(node.layer).__name__ == "Softmax")
