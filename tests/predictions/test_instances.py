@@ -26,6 +26,8 @@ SEQUENCE = [ModelInput("steps", (None, 2), FLOAT)]
         ([[[1, 2], [3, 4], [5, 6]]], SEQUENCE, {"steps": np.float32([[[1, 2], [3, 4], [5, 6]]])}),
         ([3], [ModelInput("n", (), np.dtype(np.int64))], {"n": np.int64([3])}),
         ([2**63, 1e30], [ModelInput("n", (), FLOAT)], {"n": np.float32([2**63, 1e30])}),
+        ([[2, 255]], [ModelInput("n", (2,), np.dtype(np.uint8))], {"n": np.uint8([[2, 255]])}),
+        ([[0.5, 2]], [ModelInput("n", (2,), np.dtype(np.float16))], {"n": np.float16([[0.5, 2]])}),
     ],
 )
 def test_every_form_becomes_arrays(
