@@ -5,6 +5,8 @@ d is `ŷ − τ` of each element, `(batch_size, elements)`.
 
 import tensorflow as tf
 
+from app.training.order_statistics import kth_largest
+
 
 def sigmoid_count(distance: tf.Tensor, slope: float) -> tf.Tensor:
     """`σ(slope·d)` of each element: near 1 above the threshold, near 0 below."""
@@ -36,7 +38,7 @@ def top_k_excess(distance: tf.Tensor, k: int) -> tf.Tensor:
     if k >= distance.shape[1]:
         return tf.zeros_like(excess)
     fixed = tf.stop_gradient(distance)
-    last_kept = tf.math.top_k(fixed, k).values[:, -1:]  # (rows, 1)
+    last_kept = kth_largest(fixed, k)  # (rows, 1)
     above = tf.reduce_sum(tf.cast(fixed > last_kept, fixed.dtype), axis=1, keepdims=True)
     ties = tf.reduce_sum(tf.cast(fixed == last_kept, fixed.dtype), axis=1, keepdims=True)
     share_of_ties = (above + ties - k) / ties

@@ -10,6 +10,7 @@ from app.spec.thresholds import (
     QuantileThreshold,
     Threshold,
 )
+from app.training.order_statistics import kth_largest
 
 
 def threshold_values(
@@ -33,7 +34,7 @@ def threshold_values(
             column = tf.cast(columns[threshold.column], elements.dtype)
             return tf.reshape(column, (tf.shape(elements)[0], -1))
         case QuantileThreshold():
-            return quantile(tf.stop_gradient(elements), threshold.quantile)
+            return quantile(elements, threshold.quantile)
         case MeanPlusStdThreshold():
             fixed = tf.stop_gradient(elements)
             mean = tf.reduce_mean(fixed, axis=1, keepdims=True)
@@ -44,7 +45,7 @@ def threshold_values(
 
 
 def quantile(elements: tf.Tensor, q: float) -> tf.Tensor:
-    """Quantile of each row, interpolated linearly, as `numpy.quantile` does.
+    """Quantile of each row, interpolated linearly, as `numpy.quantile` does; without gradient.
 
     Args:
         elements: `(rows, n)`, n known when the function is traced.
@@ -56,9 +57,8 @@ def quantile(elements: tf.Tensor, q: float) -> tf.Tensor:
     n = elements.shape[1]
     position = q * (n - 1)
     lower = min(int(position), max(n - 2, 0))
-    # top_k, because XLA sorts several times slower on a CPU.
-    largest = tf.math.top_k(elements, n - lower).values  # (rows, n - lower), from the largest down
+    low = kth_largest(elements, n - lower)
     if n == 1:
-        return largest
-    low, high = largest[:, -1:], largest[:, -2:-1]
+        return low
+    high = kth_largest(elements, n - lower - 1)
     return low + (high - low) * (position - lower)
