@@ -55,7 +55,7 @@ class Run(Answer):
     """How far it is."""
     spec: dict[str, Any]
     """The run document with every default filled in. In lists each array of `dataset.inline` is replaced by
-    `{"shape": [samples, …]}`."""
+    `{"shape": [samples, …], "dtype": "float64"}`."""
     verdicts: list[dict[str, Any]]
     """One a constraint: whether the served weights hold it."""
     error: RunFailure | None

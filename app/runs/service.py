@@ -89,8 +89,14 @@ def create_run(session: Session, spec: RunSpec, body_hash: str, idempotency_key:
     return run
 
 
+_DTYPES = {int: "int64", float: "float64", str: "text"}
+
+
 def shapes_of(arrays: Any) -> Any:
-    """The same object with each nested list replaced by `{"shape": [samples, …]}`."""
+    """The same object with each nested list replaced by `{"shape": [samples, …], "dtype": "float64"}`.
+
+    The `dtype` (`int64`, `float64` or `text`) also keeps the object from being read as a named array.
+    """
     if isinstance(arrays, dict):
         return {name: shapes_of(value) for name, value in arrays.items()}
     if not isinstance(arrays, list):
@@ -98,8 +104,8 @@ def shapes_of(arrays: Any) -> Any:
     shape = []
     while isinstance(arrays, list):
         shape.append(len(arrays))
-        arrays = arrays[0] if arrays else None
-    return {"shape": shape}
+        arrays = arrays[0]
+    return {"shape": shape, "dtype": _DTYPES[type(arrays)]}
 
 
 def get_run(session: Session, run_id: str) -> RunRow:

@@ -222,8 +222,14 @@ class TestListing:
 
         (run,) = client.get("/runs").json()["items"]
 
-        assert run["spec"]["dataset"]["inline"]["x"] == {"shape": [4, 2]}
-        assert run["spec"]["dataset"]["inline"]["y"] == {"shape": [4, 1]}
+        assert run["spec"]["dataset"]["inline"]["x"] == {"shape": [4, 2], "dtype": "int64"}
+        assert run["spec"]["dataset"]["inline"]["y"] == {"shape": [4, 1], "dtype": "int64"}
+
+    def test_shapes_are_not_taken_for_arrays(self, client: TestClient) -> None:
+        post(client)
+        (run,) = client.get("/runs").json()["items"]
+
+        assert_problem(client.post("/runs", json=run["spec"]), 422, "invalid_document")
 
     def test_filters(self, client: TestClient, database: Database) -> None:
         a = post(client, tiny_document(name="a", tags={"study": "s", "fold": "1"}))

@@ -21,16 +21,16 @@ def test_of_two_requests_at_once_with_one_key_the_second_finds_the_run_of_the_fi
 
 def test_shapes_stand_for_arrays() -> None:
     inline = {
-        "x": {"a": [[1, 2, 3], [4, 5, 6]], "b": [1, 2]},
+        "x": {"a": [[1, 2, 3], [4, 5, 6]], "b": [0.5, 2.0]},
         "y": [[[0]]],
         "group": ["p"],
         "columns": {},
     }
 
     assert shapes_of(inline | {"sample_weight": None}) == {
-        "x": {"a": {"shape": [2, 3]}, "b": {"shape": [2]}},
-        "y": {"shape": [1, 1, 1]},
-        "group": {"shape": [1]},
+        "x": {"a": {"shape": [2, 3], "dtype": "int64"}, "b": {"shape": [2], "dtype": "float64"}},
+        "y": {"shape": [1, 1, 1], "dtype": "int64"},
+        "group": {"shape": [1], "dtype": "text"},
         "columns": {},
         "sample_weight": None,
     }

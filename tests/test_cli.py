@@ -1,0 +1,43 @@
+import subprocess
+import sys
+from pathlib import Path
+
+from app import __version__, openapi
+from app.main import create_app
+
+
+def kerb(*arguments: str, cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "app.cli", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
+
+
+def test_version() -> None:
+    assert kerb("--version").stdout == f"kerb {__version__}\n"
+
+
+def test_a_command_that_is_not_there() -> None:
+    done = kerb("train")
+
+    assert done.returncode == 2
+    assert "serve" in done.stderr
+
+
+def test_the_openapi_document_in_the_repository_is_current() -> None:
+    assert openapi.FILE.read_bytes() == openapi.as_text(create_app().openapi())
+
+
+def test_each_route_describes_what_it_reads_and_answers() -> None:
+    document = create_app().openapi()
+
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            if method == "post" and not path.endswith("/cancel"):
+                content = operation["requestBody"]["content"]["application/json"]
+                name = content["schema"]["$ref"].rpartition("/")[2]
+                assert document["components"]["schemas"][name]["properties"], path
+            assert operation["operationId"], path
+            assert operation["description"], path
+            for status, answer in operation["responses"].items():
+                if status >= "400":
+                    assert list(answer["content"]) == ["application/problem+json"], (path, status)
+    assert "HTTPValidationError" not in document["components"]["schemas"]
