@@ -11,12 +11,10 @@ import sys
 from collections.abc import Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-from language_examples import EXAMPLES, OBJECTS
-
-from app.spec.activations import Activation
 from app.spec.run import RunSpec
+from language_examples import EXAMPLES, OBJECTS
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "examples"))
 
@@ -117,11 +115,6 @@ SINGULAR = {
     "Learning rate schedules": "schedule",
 }
 
-# Long lists of values that have a section of their own.
-ENUMERATIONS = {
-    frozenset(get_args(Activation)): "[activation](#activations)",
-}
-
 
 class Reference:
     """Renders the objects of the run document's JSON Schema.
@@ -131,7 +124,13 @@ class Reference:
     """
 
     def __init__(self, schema: Schema) -> None:
-        self.definitions: dict[str, Schema] = {**schema["$defs"], "RunSpec": schema}
+        given: dict[str, Schema] = schema["$defs"]
+        aliases = {name: named for name, named in given.items() if "properties" not in named}
+        objects = {**given, "RunSpec": {key: part for key, part in schema.items() if key != "$defs"}}
+        self.definitions: dict[str, Schema] = {
+            name: expanded(definition, aliases) for name, definition in objects.items() if name not in aliases
+        }
+        self.activations = enumeration(self.definitions["Dense"]["properties"]["activation"])
         self.rendered: set[str] = set()
         self.chapters = {title: set(self.members(places)) for title, _, places in SECTIONS}
         self.placed = set[str]().union(*self.chapters.values())
@@ -153,7 +152,7 @@ class Reference:
         parts = [f"## {title}", words, *examples_of(title)]
         names = self.members(places)
         if title == "Activations":
-            parts.append(", ".join(f"`{name}`" for name in get_args(Activation)) + ".")
+            parts.append(", ".join(f"`{name}`" for name in self.activations) + ".")
         elif title == "Layers":
             shared = self.shared(names)
             parts.append(self.shared_fields(shared))
@@ -236,7 +235,9 @@ class Reference:
         if "const" in schema:
             return f"`{json.dumps(schema['const'])}`"
         if "enum" in schema:
-            return ENUMERATIONS.get(frozenset(schema["enum"])) or ", ".join(f"`{v}`" for v in schema["enum"])
+            if schema["enum"] == self.activations:
+                return "[activation](#activations)"
+            return ", ".join(f"`{value}`" for value in schema["enum"])
         for word in ("anyOf", "oneOf"):
             if word in schema:
                 return self.choice(schema[word])
@@ -269,6 +270,25 @@ class Reference:
         length = schema.get("minItems")
         count = f"{length} " if length and length == schema.get("maxItems") else ""
         return f"list of {count}{self.kind(items)}"
+
+
+def expanded(schema: Any, aliases: Mapping[str, Schema]) -> Any:
+    """The schema with the types that it only names put in their places."""
+    if isinstance(schema, list):
+        return [expanded(part, aliases) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    schema = {key: expanded(part, aliases) for key, part in schema.items()}
+    alias = aliases.get(reference(schema)) if isinstance(schema.get("$ref"), str) else None
+    if alias is None:
+        return schema
+    others = {key: part for key, part in schema.items() if key != "$ref"}
+    return {**expanded(alias, aliases), **others}
+
+
+def enumeration(schema: Schema) -> list[str]:
+    """The values that a field may have, of a field that may also be null."""
+    return next(list(option["enum"]) for option in schema.get("anyOf", [schema]) if "enum" in option)
 
 
 def references(schema: Schema, lists: bool = True) -> list[str]:

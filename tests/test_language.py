@@ -26,7 +26,11 @@ try:
 finally:
     sys.path.remove(str(DOCS))
 
-DEFINITIONS: dict[str, Any] = RunSpec.model_json_schema()["$defs"]
+DEFINITIONS: dict[str, Any] = {
+    name: definition
+    for name, definition in RunSpec.model_json_schema()["$defs"].items()
+    if "properties" in definition
+}
 
 
 class Losses:
