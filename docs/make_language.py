@@ -8,7 +8,7 @@ in `language_examples.py`. Tests compare the file with what this would write, an
 
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -329,7 +329,7 @@ def number(schema: Schema) -> str:
     return " ".join(["number", " and ".join(shown)]).strip()
 
 
-PLAIN = {
+PLAIN: dict[str, Callable[[Schema], str]] = {
     "integer": whole_number,
     "number": number,
     "string": lambda schema: "text",
