@@ -106,10 +106,9 @@ def keras_argument(value: Any) -> Any:
     if isinstance(value, ActivityL1L2):
         return _l1_l2(value.l1, value.l2) if value.reduction == "per_sample" else None
     if isinstance(value, ActivityOrthogonal):
-        per_sample = value.reduction == "per_sample"
-        return keras.regularizers.OrthogonalRegularizer(value.factor, value.mode) if per_sample else None
+        return _orthogonal(value) if value.reduction == "per_sample" else None
     if isinstance(value, Orthogonal):
-        return keras.regularizers.OrthogonalRegularizer(value.factor, value.mode)
+        return _orthogonal(value)
     if isinstance(value, SpecModel):
         config = value.model_dump()
         kind = config.pop("type", None)
@@ -117,9 +116,21 @@ def keras_argument(value: Any) -> Any:
     return value
 
 
+# Keras's L1 and OrthogonalRegularizer keep their factor as a tensor. Where they are about a layer's activity,
+# tf2onnx takes that for a further input of the model and gives up; so they get a number instead.
+
+
 def _l1_l2(l1: float, l2: float) -> keras.regularizers.Regularizer | None:
     if l1 and l2:
         return keras.regularizers.L1L2(l1, l2)
     if l1:
-        return keras.regularizers.L1(l1)
+        regularizer = keras.regularizers.L1(l1)
+        regularizer.l1 = l1
+        return regularizer
     return keras.regularizers.L2(l2) if l2 else None
+
+
+def _orthogonal(spec: Orthogonal | ActivityOrthogonal) -> keras.regularizers.Regularizer:
+    regularizer = keras.regularizers.OrthogonalRegularizer(spec.factor, spec.mode)
+    regularizer.factor = spec.factor
+    return regularizer
