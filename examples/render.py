@@ -1,9 +1,18 @@
 """How the example documents are laid out: what fits on a line stands on one."""
 
 import json
+from pathlib import Path
 from typing import Any
 
+HERE = Path(__file__).resolve().parent
+
 WIDTH = 100
+
+
+def write(documents: dict[str, dict[str, Any]]) -> None:
+    """Writes documents, by file name, beside the scripts that make them."""
+    for file_name, document in documents.items():
+        (HERE / file_name).write_text(render(document))
 
 
 def render(document: dict[str, Any]) -> str:
