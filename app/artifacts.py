@@ -5,6 +5,7 @@ the model takes.
 """
 
 from pathlib import Path
+from typing import Any
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
@@ -40,6 +41,9 @@ class Signature(BaseModel):
     """Above which elements of predictions are counted, unless a request says otherwise."""
     near_zero: float = 0.001
     """Largest absolute value that counts as nearly zero."""
+    guarantees: tuple[dict[str, Any], ...] = ()
+    """The limits that every prediction holds, as the model projects it onto them: the `quantity` and one of
+    `at_most`, `at_least` and `equals`."""
 
 
 def write_signature(signature: Signature, folder: Path) -> None:

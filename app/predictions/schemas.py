@@ -76,3 +76,6 @@ class PredictAnswer(BaseModel):
     """One for each instance, in their order; by output name if the model has several. A number that isn't
     finite is null."""
     statistics: BatchStatistics
+    guarantees: list[dict[str, Any]] | None = None
+    """The limits that every prediction holds, as the model projects it onto them: the `quantity` and one of
+    `at_most`, `at_least` and `equals`. Only where the run's document asks for a guarantee."""

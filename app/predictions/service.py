@@ -107,6 +107,8 @@ def answer(model: ServedModel, request: PredictRequest) -> bytes:
         "predictions": outputs if len(outputs) > 1 else next(iter(outputs.values())),
         "statistics": {"elements_above": count_above(outputs, thresholds)},
     }
+    if model.signature.guarantees:
+        content["guarantees"] = model.signature.guarantees
     return orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
 
 

@@ -1,7 +1,8 @@
 """The names under which a run's history is recorded, told from the document alone.
 
 `loss`, then its terms where there are several, then the metrics; and the same with `val_` before it for the
-validation rows. A metric has the name that was asked for; a term whose name is taken gets `_1`, `_2`, ….
+validation rows; at last the violation and the multiplier of each constraint. A metric has the name that was
+asked for; a term whose name is taken gets `_1`, `_2`, ….
 """
 
 from collections.abc import Collection, Iterator
@@ -28,7 +29,13 @@ def history_columns(run: "RunSpec", graph: Graph) -> list[str]:
     metrics = [metric.name for metric in reported_metrics(run.metrics, list(graph.outputs))]
     names = ["loss", *(terms if len(terms) > 1 else []), *metrics]
     validated = run.split is not None and run.split.validation is not None
-    return names + ([f"val_{name}" for name in names] if validated else [])
+    names += [f"val_{name}" for name in names] if validated else []
+    return names + [f"{name}_{what}" for name in limit_names(run) for what in ("violation", "multiplier")]
+
+
+def limit_names(run: "RunSpec") -> list[str]:
+    """The names of the constraints: their quantities', with `_1`, `_2`, … behind one that came before."""
+    return distinct([constraint.quantity.type for constraint in run.constraints], ())
 
 
 def with_mode(monitoring: Monitoring, run: "RunSpec", graph: Graph) -> Monitoring:

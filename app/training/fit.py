@@ -13,6 +13,7 @@ from app.spec.losses import Loss, loss_parts
 from app.spec.run import RunSpec
 from app.training import checkpoint
 from app.training.batches import State
+from app.training.constraints.guarantee import guaranteed_model
 from app.training.constraints.judgement import judge
 from app.training.evaluation import layer_sparsity, model_weight_sparsity, predict, split_statistics
 from app.training.loop import LoopOptions, Reporter, run_epochs
@@ -77,7 +78,8 @@ def fit_run(
     )
     state = run_epochs(run.program, state, run.rows, run.objective.strengths, options, reporter)
     epoch = load_served_weights(run, state)
-    predictions = {name: predict(run.model, split.inputs) for name, split in run.splits.items()}
+    served = guaranteed_model(run.model, run.limits)
+    predictions = {name: predict(served, split.inputs) for name, split in run.splits.items()}
     statistics = summarize(spec, run, predictions)
     verdicts: list[dict[str, Any]] = []
     if run.limits:
@@ -85,7 +87,7 @@ def fit_run(
         for name, judged in by_split.items():
             statistics["splits"][name]["constraints"] = judged
     return FittedRun(
-        model=run.model,
+        model=served,
         epoch=epoch,
         statistics=statistics,
         predictions=predictions,

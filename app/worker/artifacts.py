@@ -38,6 +38,11 @@ def write_model(fitted: FittedRun, spec: RunSpec, folder: Path) -> None:
         parameters=fitted.model.count_params(),
         thresholds=tuple(spec.statistics.thresholds),
         near_zero=spec.statistics.near_zero,
+        guarantees=tuple(
+            constraint.model_dump(mode="json", include={"quantity", constraint.limit_field})
+            for constraint in spec.constraints
+            if constraint.guarantee
+        ),
     )
     write_signature(signature, folder)
 

@@ -162,7 +162,6 @@ class TrainingJob:
                 "finished_at": utc_now(),
                 "statistics": {"epoch": fitted.epoch, **fitted.statistics},
                 "verdicts": fitted.verdicts,
-                "verdicts": fitted.verdicts,
             }
             with self._database.reading() as session:
                 run = get_claimed_run(session, self._claim)

@@ -69,4 +69,4 @@ def diagnose(
                 f"The smooth form that gradients flow through is {abs(soft - true):.3g} away from what is "
                 "truly counted: many decisions lie near the threshold. Train longer, so that they part."
             )
-    return word, hints
+    return word, list(dict.fromkeys(hints))

@@ -14,7 +14,7 @@ from app.training.penalties import layers_of, measured
 
 def build_limits(constraints: Sequence[Constraint], graph: Graph, samples: int) -> list[Limit]:
     """The limits of a run, named as their quantities, with `_1`, `_2`, … behind a name that came before."""
-    names = distinct([constraint.quantity.type for constraint in constraints], ())
+    names = distinct([constraint.quantity.type for constraint in constraints], ())  # as in app.spec.columns
     return [
         _limit(constraint, name, graph, samples) for constraint, name in zip(constraints, names, strict=True)
     ]

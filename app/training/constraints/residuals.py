@@ -147,7 +147,7 @@ def _counted(constraint: Constraint, distance: Matrix, samples: int) -> list[Res
         fewest = math.ceil(low - ROUNDING)
 
         def rest(considered: tf.Tensor) -> tf.Tensor:
-            return considered - tf.math.ceil(low * samples - ROUNDING)
+            return considered - math.ceil(low * samples - ROUNDING)
 
         below = _negative(distance)
         if constraint.over == "mean":
