@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 from app.spec.dataset import RunData
 from app.spec.graph import Graph
-from app.spec.layers.base import Shape
+from app.spec.layers.base import Layer, Shape
+from app.spec.layers.normalization import BatchNormalization
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,15 @@ class Surroundings:
             outputs=graph.output_shapes,
             targets={name: array.shape[1:] for name, array in data.targets.items()},
             layers={node.name: node.shape for node in graph.nodes},
-            weighted=[node.name for node in graph.nodes if node.parameter_count and node.layer.trainable],
+            weighted=[node.name for node in graph.nodes if node.parameter_count and _trains(node.layer)],
             columns={name: array.shape[1:] for name, array in data.columns.items()},
             groups=None if data.group is None else set(data.group.tolist()),
         )
+
+
+def _trains(layer: Layer) -> bool:
+    """Whether some of the weights that a layer has are trained."""
+    if isinstance(layer, BatchNormalization) and not (layer.center or layer.scale):
+        return False
+    inner = layer.wrapped().values()
+    return layer.trainable and (not inner or any(_trains(wrapped) for wrapped in inner))

@@ -232,11 +232,16 @@ def test_constraints_that_do_not_fit_are_pointed_at(constraint, where, pointer, 
     assert message in text
 
 
-def test_frozen_weights_cannot_be_limited():
-    layers = [
-        {**layer, "trainable": False} if layer.get("name") == "hidden" else layer
-        for layer in ONE_OUTPUT["layers"]
-    ]
-    where = around({"layers": layers}, {"scores": (3,)})
-    ((pointer, _),) = of_penalty({"type": "norm", "of": {"weights": "hidden"}}, where)
+@pytest.mark.parametrize(
+    "layer",
+    [
+        {"type": "Dense", "units": 3, "trainable": False},
+        {"type": "BatchNormalization", "center": False, "scale": False},
+        {"type": "TimeDistributed", "layer": {"type": "Dense", "units": 3, "trainable": False}},
+    ],
+)
+def test_weights_that_are_not_trained_cannot_be_limited(layer):
+    reshape = {"type": "Reshape", "target_shape": [2, 2]}
+    where = around({"layers": [reshape, {**layer, "name": "fixed"}]}, {"fixed": (2, 3)})
+    ((pointer, _),) = of_penalty({"type": "norm", "of": {"weights": "fixed"}}, where)
     assert pointer == "/penalties/0/of/weights"
