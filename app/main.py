@@ -14,6 +14,7 @@ from app.bodies import json_answer, problems
 from app.database import Database, utc_now
 from app.errors import Unavailable
 from app.losses.endpoints import router as losses_router
+from app.predictions.endpoints import PredictionShortcut
 from app.predictions.endpoints import router as predictions_router
 from app.predictions.service import Predictor
 from app.problems import add_problem_handlers
@@ -46,10 +47,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.kerb = state
     add_problem_handlers(app)
-    # In front, and not included: routes asked before, and what including adds, cost each prediction time.
-    app.router.routes[:0] = predictions_router.routes
+    app.add_middleware(PredictionShortcut)
     app.include_router(runs_router)
     app.include_router(losses_router)
+    app.include_router(predictions_router)
     app.add_api_route("/healthz", get_health, tags=["service"], response_class=Response)
     app.add_api_route(
         "/readyz", get_readiness, tags=["service"], response_class=Response, responses=problems(503)

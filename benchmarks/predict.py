@@ -40,8 +40,8 @@ WIDTHS = (20, 64, 64, 1)
 BATCHES = (1, 256)
 BODIES = 8
 CONNECTIONS = 8
-ROUNDS = 7
-SECONDS = 1.0
+ROUNDS = 20
+SECONDS = 0.4
 STARTS = 3
 LONGEST_START_SECONDS = 120
 
@@ -164,13 +164,14 @@ def measure_speeds(folder: Path, model_path: Path) -> dict[tuple[str, int], list
             for server in servers
             for batch in BATCHES
         }
+        send = stack.enter_context(client())
         for load in loads.values():
-            _send({**load, "seconds": SECONDS / 4})
+            send(load)
         speeds: dict[tuple[str, int], list[float]] = {key: [] for key in loads}
         for _ in range(ROUNDS):
             for batch in BATCHES:
                 for server in servers:
-                    speeds[server.name, batch].append(_send(loads[server.name, batch]))
+                    speeds[server.name, batch].append(send(loads[server.name, batch]))
     return speeds
 
 
@@ -264,18 +265,25 @@ def _prepare_load(server: Server, batch: int, folder: Path, model_path: Path) ->
     }
 
 
-def _send(load: dict[str, Any]) -> float:
-    """Requests/s, as the client measured them."""
-    done = subprocess.run(
+@contextmanager
+def client() -> Iterator[Callable[[dict[str, Any]], float]]:
+    """A function that sends a load and returns the requests a second, as the client measured them."""
+    with subprocess.Popen(
         [sys.executable, "-m", "benchmarks.predict_load"],
-        input=json.dumps(load),
         cwd=ROOT,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        check=True,
-    )
-    result = json.loads(done.stdout)
-    return float(result["requests"] / result["seconds"])
+    ) as process:
+        asked, answered = process.stdin, process.stdout
+        assert asked is not None
+        assert answered is not None
+
+        def send(load: dict[str, Any]) -> float:
+            print(json.dumps(load), file=asked, flush=True)
+            return float(answered.readline())
+
+        yield send
 
 
 @contextmanager

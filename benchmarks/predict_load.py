@@ -1,6 +1,6 @@
 """A client that keeps some connections busy, and then checks every answer. A process of its own.
 
-Standard input: one JSON object, `Load`. Standard output: one JSON object, `{"requests", "seconds"}`.
+Standard input: a line of JSON for each `Load`. Standard output: for each a line, the requests a second.
 Plain sockets on uvloop, requests written as prepared bytes, answers kept and looked at when the time is
 over, so that the client costs a small part of what any server costs.
 """
@@ -101,7 +101,6 @@ async def send(load: Load) -> tuple[list[tuple[int, bytes]], float]:
     """The answers, each with the number of its body, and the seconds that they took."""
     requests = [_request(load.path, Path(body).read_bytes()) for body in load.bodies]
     loop = asyncio.get_running_loop()
-    gc.disable()
     start = time.perf_counter()
     connections = []
     for number in range(load.connections):
@@ -143,10 +142,14 @@ def _predictions(answer: Any) -> Any:
 
 
 def main() -> None:
-    load = Load(**json.loads(sys.stdin.read()))
-    answers, seconds = uvloop.run(send(load))
-    check(answers, np.load(load.expected))
-    print(json.dumps({"requests": len(answers), "seconds": seconds}))
+    gc.disable()
+    for line in sys.stdin:
+        load = Load(**json.loads(line))
+        answers, seconds = uvloop.run(send(load))
+        check(answers, np.load(load.expected))
+        print(len(answers) / seconds, flush=True)
+        del answers
+        gc.collect()
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """From the `instances` of a request to the arrays that a model takes.
 
 Three forms are read: rows, `[[…], […]]`, for a model of one input; an object of such rows by input name;
-and a list of objects, each one sample's values by input name. All numbers are converted at once; only where that
-fails are they walked through for the one to blame.
+and a list of objects, each one sample's values by input name. All numbers are converted at once; only where
+that fails are they walked through for the one to blame.
 """
 
 import struct

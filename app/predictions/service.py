@@ -102,7 +102,7 @@ def answer(model: ServedModel, request: PredictRequest) -> bytes:
     inputs = read_instances(request.instances, model.inputs, maybe_booleans=request.maybe_booleans)
     outputs = model.predict(inputs)
     thresholds = model.signature.thresholds if request.thresholds is None else request.thresholds
-    content = {
+    content: dict[str, Any] = {
         "run_id": request.run_id,
         "predictions": outputs if len(outputs) > 1 else next(iter(outputs.values())),
         "statistics": {"elements_above": count_above(outputs, thresholds)},
