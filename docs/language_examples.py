@@ -378,6 +378,23 @@ EXAMPLES = [
         y=(3,),
     ),
     Example(
+        "Constraints",
+        "On average at most 1 of a sample's outputs above 0.5, and each output of each sample within bounds:",
+        {
+            "model": {"layers": [{"type": "Dense", "units": 3, "activation": "sigmoid"}]},
+            "constraints": [
+                {"quantity": {"type": "elements_above", "threshold": 0.5}, "at_most": 1},
+                {
+                    "quantity": {"type": "bounds", "lower": 0.05, "upper": 0.95},
+                    "at_most": 0,
+                    "over": "every_sample",
+                    "guarantee": True,
+                },
+            ],
+        },
+        y=(3,),
+    ),
+    Example(
         "Optimizers",
         "",
         {"optimizer": {"type": "SGD", "learning_rate": 0.05, "momentum": 0.9, "nesterov": True}},

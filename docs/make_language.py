@@ -77,7 +77,14 @@ SECTIONS: list[tuple[str, str, list[str]]] = [
         "A number, a list with one for each element, or one of these.",
         ["ElementsAbovePenalty/threshold"],
     ),
-    ("Constraints", "", ["/constraints"]),
+    (
+        "Constraints",
+        "Declared limits, which training holds by itself: no weight has to be found. A quantity is counted "
+        "truly on all training samples; gradients flow through what stands for it. The weights that are kept "
+        "are those with the lowest loss among the epochs at which every limit held. With `guarantee` every "
+        "served prediction is projected onto the limit.",
+        ["/constraints"],
+    ),
     ("Optimizers", "A name, or an object with arguments.", ["/optimizer"]),
     ("Metrics", "A name, or an object; by output where there are several.", ["/metrics"]),
     ("Fit", "", ["/fit"]),
