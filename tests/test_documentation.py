@@ -18,7 +18,12 @@ from app.spec.loss_evaluation import LossEvaluation
 from app.spec.parsing import parse, parse_run
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CHANGELOG.md",
+    ROOT / "examples" / "README.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 NAMES = [str(path.relative_to(ROOT)) for path in PAGES]
 
 pages = pytest.mark.parametrize("path", PAGES, ids=NAMES)
@@ -116,6 +121,12 @@ def test_the_tree_of_the_architecture_is_the_one_that_is_there() -> None:
     assert shown == there
     for name in re.findall(r"^(\w+/)", tree, re.MULTILINE):
         assert (ROOT / name).is_dir(), name
+
+
+def test_every_example_is_listed() -> None:
+    folder = ROOT / "examples"
+    listed = re.findall(r"^\| \[[\w.]+\]\((\w+\.json)\) \|", (folder / "README.md").read_text(), re.MULTILINE)
+    assert sorted(listed) == sorted(path.name for path in folder.glob("*.json"))
 
 
 def test_every_decision_is_listed() -> None:
