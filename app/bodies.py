@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 from fastapi import Request
 from pydantic import BaseModel
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from app.errors import TooLarge, UnsupportedMediaType
@@ -53,12 +54,17 @@ def _check_media_type(declared: str) -> None:
 
 
 async def _read(request: Request, most_bytes: int) -> bytes:
-    chunks, received = [], 0
-    async for chunk in request.stream():
+    chunks, received, more = [], 0, True
+    while more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunk = message.get("body", b"")
         received += len(chunk)
         if received > most_bytes:
             raise _too_large(most_bytes)
         chunks.append(chunk)
+        more = message.get("more_body", False)
     return b"".join(chunks)
 
 

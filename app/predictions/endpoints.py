@@ -3,6 +3,7 @@
 from typing import cast
 
 from fastapi import APIRouter, Request
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -56,4 +57,6 @@ class PredictionShortcut:
             response = await predict(request, cast(State, request.app.state.kerb))
         except KerbError as error:
             response = problem_response(error)
+        except ClientDisconnect:
+            return
         await response(scope, receive, send)

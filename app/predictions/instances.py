@@ -17,7 +17,12 @@ from app.predictions.sessions import Array, ModelInput
 from app.spec.parsing import expected_one_of
 from app.spec.pointers import join, received
 
-_STRUCT_FORMATS = {"float32": "f", "float64": "d", "int32": "i", "int64": "q"}
+_STRUCT_FORMATS = {
+    np.dtype(np.float32): "f",
+    np.dtype(np.float64): "d",
+    np.dtype(np.int32): "i",
+    np.dtype(np.int64): "q",
+}
 """`struct`'s letters for the dtypes that inputs mostly have; the others take the longer way."""
 
 RowPointer = Callable[[int], str]
@@ -142,7 +147,7 @@ def _pack(rows: list[Any], model_input: ModelInput, maybe_booleans: bool) -> Arr
             values = list(chain.from_iterable(values))
         if maybe_booleans and bool in set(map(type, values)):
             return None
-        packed = struct.pack(f"={len(values)}{_STRUCT_FORMATS[model_input.dtype.name]}", *values)
+        packed = struct.pack(f"={len(values)}{_STRUCT_FORMATS[model_input.dtype]}", *values)
     except (KeyError, TypeError, ValueError, OverflowError, struct.error):
         return None
     return np.frombuffer(packed, model_input.dtype).reshape(lengths)

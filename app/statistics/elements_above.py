@@ -2,12 +2,13 @@
 
 import math
 from bisect import bisect_right
+from collections.abc import Mapping
 from itertools import accumulate
 from typing import Any
 
 import numpy as np
 
-from app.statistics.figures import Array, flat_samples, ratio
+from app.statistics.figures import Array, flat_samples
 
 _FIGURES = ("mean", "std", "min", "median", "p95", "max")
 _LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
@@ -37,15 +38,12 @@ def elements_above(predictions: Array, threshold: float) -> dict[str, Any]:
         >>> elements_above(np.array([[0.9, 0.1], [0.8, 0.7]]), 0.5)["histogram"]
         {'1': 1, '2': 1}
     """
-    n = len(predictions)
+    n, size = len(predictions), predictions.size
     limit = _representable(threshold)
-    if predictions.size == 1:  # what most requests come to, where an array's comparison would cost most
-        total = int(predictions.flat[0] > limit)
-        counts, weights = [total], [1]
-    elif n == 1:
-        total = int(np.count_nonzero(predictions > limit))
-        counts, weights = [total], [1]
-    elif predictions.size == n:  # one element a sample: the counts are 0 and 1
+    if n == 1:  # what most requests come to: as few steps as can be
+        total = int(predictions.flat[0] > limit if size == 1 else np.count_nonzero(predictions > limit))
+        return _report(threshold, total, size, _figures_of_one(total), {str(total): 1})
+    if size == n:  # one element a sample: the counts are 0 and 1
         total = int(np.count_nonzero(predictions > limit))
         counts, weights = [0, 1], [n - total, total]
     else:
@@ -54,12 +52,20 @@ def elements_above(predictions: Array, threshold: float) -> dict[str, Any]:
         occurring = np.flatnonzero(samples_by_count)
         counts, weights = occurring.tolist(), samples_by_count[occurring].tolist()
         total = sum(map(int.__mul__, counts, weights))
+    per_sample = _figures(counts, weights, n) if n else dict.fromkeys(_FIGURES)
+    histogram = {str(count): weight for count, weight in zip(counts, weights, strict=True) if weight}
+    return _report(threshold, total, size, per_sample, histogram)
+
+
+def _report(
+    threshold: float, total: int, size: int, per_sample: Mapping[str, Any], histogram: dict[str, int]
+) -> dict[str, Any]:
     return {
         "threshold": threshold,
         "total": total,
-        "fraction": ratio(total, predictions.size),
-        "per_sample": _figures(counts, weights, n) if n else dict.fromkeys(_FIGURES),
-        "histogram": {str(count): weight for count, weight in zip(counts, weights, strict=True) if weight},
+        "fraction": total / size if size else None,
+        "per_sample": per_sample,
+        "histogram": histogram,
     }
 
 
@@ -70,11 +76,14 @@ def _representable(threshold: float) -> float:
     return math.copysign(_LARGEST_FLOAT32, threshold)
 
 
+def _figures_of_one(count: int) -> dict[str, float]:
+    """The figures of a single count."""
+    mean = float(count)
+    return {"mean": mean, "std": 0.0, "min": count, "median": mean, "p95": mean, "max": count}
+
+
 def _figures(counts: list[int], weights: list[int], n: int) -> dict[str, float]:
     """Mean, deviation and percentiles of n counts, given as ascending values and how often each occurs."""
-    if len(counts) == 1:  # every sample has the same; also the whole answer for a single row
-        count, mean = counts[0], float(counts[0])
-        return {"mean": mean, "std": 0.0, "min": count, "median": mean, "p95": mean, "max": count}
     last_rank = list(accumulate(weights))  # of each value, counted from 1
 
     def count_at(rank: int) -> int:
