@@ -29,6 +29,7 @@ from app.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
+from app.spec.pointers import received
 
 logger = logging.getLogger(__name__)
 
@@ -141,11 +142,11 @@ async def _handle_request_error(_request: Request, error: Exception) -> Response
 def _parameter_problem(details: Mapping[str, Any]) -> dict[str, str]:
     _place, *path = details["loc"]
     expected = str(details["msg"]).removeprefix("Input should be ").removeprefix("Value error, ")
-    received = "nothing" if details["type"] == "missing" else repr(details["input"])
+    expected = expected.partition(", unable to")[0].replace("'", '"')
     return {
         "pointer": "",
         "parameter": ".".join(str(part) for part in path),
-        "message": f"Expected {expected}; received {received}.",
+        "message": f"Expected {expected}; received {received(details['input'])}.",
     }
 
 

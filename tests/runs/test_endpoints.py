@@ -270,7 +270,7 @@ class TestListing:
 
         assert problem["errors"][0]["parameter"].startswith(name)
         assert problem["errors"][0]["message"].startswith("Expected")
-        assert problem["errors"][0]["message"].endswith(f"received {value!r}.")
+        assert problem["errors"][0]["message"].endswith(f'received "{value}".')
 
 
 class TestEnding:
