@@ -47,11 +47,17 @@ AT_REST = 0.02
 FROZEN_SHARE = 0.7
 """Of the epochs; then it no longer changes which residuals are exempt."""
 
+LEAST_BEND = 0.1
+"""Of the curvature that ρ stands for; one that is measured lower may be an accident of a flat direction."""
+
 PACE_DECAY = 0.8
 """Of the running mean of the residuals' change."""
 
 MARGIN, LEAST_MARGIN, MOST_MARGIN = 1e-3, 1e-5, 0.3
 """How far inside its limit a residual is driven, over its root mean square when ρ is measured."""
+
+GROWTH, MOST_GROWTH = 0.3, 1000.0
+"""Of ρ, while a violation doesn't fall, in an epoch in which λ moves all the way by ρ·e; and in all."""
 
 WIDENING, NARROWING = 1.1, 0.97
 """Of the margin, after an epoch that breaks the limit and after one that holds it."""
@@ -158,6 +164,8 @@ class Enforcement:
             "pace": tf.zeros(shape),
             "strength": tf.constant(0.0),
             "curvature": tf.constant(0.0),
+            "measured": tf.constant(0.0),
+            "usual": tf.constant(0.0),
             "size": tf.constant(0.0),
             "margin": tf.constant(0.0),
             "mean": tf.zeros((2,)),
@@ -353,10 +361,13 @@ class Enforcement:
         slacks = [slack_of(limit.constraint, v) for limit, v in zip(self.limits, values, strict=True)]
         held = [is_held(limit.constraint, s) for limit, s in zip(self.limits, slacks, strict=True)]
         fall, sets_in = self._sets_in(state, loss, epoch)
+        # Until they set in, so that what is exempt then is up to date; then now and then; in the end no more.
         frozen = tf.cast(epoch, tf.float32) > FROZEN_SHARE * tf.cast(state["epochs"], tf.float32)
+        window = tf.maximum(1, tf.cast(LOOK_SHARE * tf.cast(state["epochs"], tf.float32), tf.int32))
+        chooses = ~state["active"] | ((epoch % window == 0) & ~frozen)
         limits = [
             [
-                self._observed(limit, residuals, own, m, sets_in, frozen)
+                self._observed(limit, residuals, own, m, sets_in, chooses)
                 for residuals, own, m in zip(limit.residuals, states, found["residuals"], strict=True)
             ]
             for limit, states, found in zip(self.limits, state["limits"], measured, strict=True)
@@ -366,7 +377,7 @@ class Enforcement:
         strengths = tf.cond(
             sets_in,
             lambda: calibrate({**state, "limits": limits, "active": sets_in}),
-            lambda: [[tf.stack([own["strength"], own["curvature"]]) for own in states] for states in limits],
+            lambda: [[tf.stack([own["measured"], own["curvature"]]) for own in states] for states in limits],
         )
         elapsed = tf.cast(epoch - start, tf.float32)
         rate = tf.clip_by_value(20.0 / tf.cast(state["epochs"] - start + 1, tf.float32), 0.005, 0.5)
@@ -375,7 +386,7 @@ class Enforcement:
                 self._moved(
                     limit,
                     residuals,
-                    {**own, "strength": s[0], "curvature": s[1]},
+                    _measured_by(own, s, sets_in),
                     active,
                     good,
                     rate,
@@ -435,7 +446,7 @@ class Enforcement:
         own: State,
         measured: State,
         sets_in: tf.Tensor,
-        frozen: tf.Tensor,
+        chooses: tf.Tensor,
     ) -> State:
         """The residuals of all samples with their margin, and which of them must hold."""
         values = measured["value"]  # (samples, units)
@@ -448,12 +459,12 @@ class Enforcement:
         else:
             both = tf.zeros((2,))
             # Where the residual would be if nothing pushed it: what is pushed may yet deserve to be exempt.
-            unpushed = values + own["multiplier"] / tf.maximum(own["curvature"], 1e-12)
-            unpushed = tf.where(own["curvature"] > 0, unpushed, values)
+            bend = tf.maximum(own["curvature"], LEAST_BEND * own["strength"] / STRENGTH)
+            unpushed = values + tf.math.divide_no_nan(own["multiplier"], bend)
             if residuals.equality:
                 unpushed = tf.abs(unpushed)
             held = must_hold(residuals, unpushed, measured.get("counted"))
-            held = tf.where(frozen & ~sets_in, own["held"], held)
+            held = tf.where(chooses, held, own["held"])
             breaking = tf.nn.relu(values) * held
             most = tf.reduce_max(breaking)
             size = tf.where(
@@ -497,7 +508,12 @@ class Enforcement:
             return own
         values, multiplier = own["residual"], own["multiplier"]
         waits = multipliers.follows(values, own["pace"], 10.0 + 0.5 * elapsed)
-        step = rate * own["strength"]
+        breaking = (tf.abs(values) if residuals.equality else tf.nn.relu(values)) * own["held"]
+        amount = tf.reduce_mean(breaking)
+        usual = tf.where(own["usual"] > 0, own["usual"] + 0.05 * (amount - own["usual"]), amount)
+        growth = tf.where(good, 1 - rate * GROWTH, tf.where(amount > 0.8 * usual, 1 + rate * GROWTH, 1.0))
+        strength = tf.clip_by_value(own["strength"] * growth, own["measured"], MOST_GROWTH * own["measured"])
+        step = rate * strength
         moved = multipliers.ascended(multiplier, values, step, residuals.equality)
         moved = tf.where(waits, multiplier, moved) * own["held"]
         factor = tf.where(good, NARROWING, WIDENING)
@@ -507,6 +523,8 @@ class Enforcement:
         return {
             **own,
             "multiplier": tf.where(active, moved, multiplier),
+            "strength": tf.where(active, strength, own["strength"]),
+            "usual": tf.where(active, usual, own["usual"]),
             "margin": tf.where(active, margin, own["margin"]),
         }
 
@@ -546,6 +564,13 @@ class Enforcement:
         }
 
 
+def _measured_by(own: State, strength: tf.Tensor, sets_in: tf.Tensor) -> State:
+    """The state with ρ as it was measured when the limits set in."""
+    measured, curvature = strength[0], strength[1]
+    now = tf.where(sets_in, measured, own["strength"])
+    return {**own, "strength": now, "measured": measured, "curvature": curvature}
+
+
 def price(states: list[State]) -> tf.Tensor:
     """The multiplier of a limit, float32 `()`: the loss saved per unit by which its residuals are relaxed.
 
@@ -570,7 +595,7 @@ def _watched(watch: State, held: tf.Tensor, now: tf.Tensor) -> State:
         "back": back,
         "direction": tf.where(change == 0, watch["direction"], tf.sign(change)),
         "oscillation": tf.where(
-            (gone > 0.2 * tf.abs(now)) & turned, 1 - tf.math.divide_no_nan(tf.abs(back), gone), 0.0
+            (gone > tf.abs(now)) & turned, 1 - tf.math.divide_no_nan(tf.abs(back), gone), 0.0
         ),
     }
 
