@@ -49,8 +49,8 @@ def diagnose(
             hints.append(
                 f"No epoch held the limit while its multiplier grew to {verdict['multiplier']:.3g}: it looks "
                 "infeasible for this model and data. Relax it, limit a quantile of the samples or their mean "
-                "in place of every sample, train longer or with a lower learning rate, or give the model more "
-                "units."
+                "in place of every sample, train longer or with a lower learning rate, or give the model "
+                "more units."
             )
     if word == "broken":
         hints.append(
