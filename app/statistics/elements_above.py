@@ -3,7 +3,6 @@
 import math
 from bisect import bisect_right
 from collections.abc import Mapping
-from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -52,7 +51,7 @@ def elements_above(predictions: Array, threshold: float) -> dict[str, Any]:
         occurring = np.flatnonzero(samples_by_count)
         counts, weights = occurring.tolist(), samples_by_count[occurring].tolist()
         total = sum(map(int.__mul__, counts, weights))
-    per_sample = _figures(counts, weights, n) if n else dict.fromkeys(_FIGURES)
+    per_sample = _figures(counts, weights, n, total) if n else dict.fromkeys(_FIGURES)
     histogram = {str(count): weight for count, weight in zip(counts, weights, strict=True) if weight}
     return _report(threshold, total, size, per_sample, histogram)
 
@@ -82,25 +81,29 @@ def _figures_of_one(count: int) -> dict[str, float]:
     return {"mean": mean, "std": 0.0, "min": count, "median": mean, "p95": mean, "max": count}
 
 
-def _figures(counts: list[int], weights: list[int], n: int) -> dict[str, float]:
+def _figures(counts: list[int], weights: list[int], n: int, total: int) -> dict[str, float]:
     """Mean, deviation and percentiles of n counts, given as ascending values and how often each occurs."""
-    last_rank = list(accumulate(weights))  # of each value, counted from 1
-
-    def count_at(rank: int) -> int:
-        return counts[bisect_right(last_rank, rank)]
+    mean = total / n
+    deviations = 0.0
+    last_rank = 0
+    last_ranks = []  # of each value, counted from 1
+    for count, weight in zip(counts, weights, strict=True):
+        deviations += weight * (count - mean) ** 2
+        last_rank += weight
+        last_ranks.append(last_rank)
 
     def percentile(fraction: float) -> float:
         rank = (n - 1) * fraction
-        lower, upper = count_at(math.floor(rank)), count_at(math.ceil(rank))
-        return lower + (upper - lower) * (rank - math.floor(rank))
+        below = int(rank)
+        lower = counts[bisect_right(last_ranks, below)]
+        upper = counts[bisect_right(last_ranks, min(below + 1, n - 1))]
+        return lower + (upper - lower) * (rank - below)
 
-    mean = sum(map(int.__mul__, counts, weights)) / n
-    variance = sum(w * (c - mean) ** 2 for c, w in zip(counts, weights, strict=True)) / n
     return {
         "mean": mean,
-        "std": math.sqrt(variance),
-        "min": count_at(0),
+        "std": math.sqrt(deviations / n),
+        "min": counts[bisect_right(last_ranks, 0)],
         "median": percentile(0.5),
         "p95": percentile(0.95),
-        "max": count_at(n - 1),
+        "max": counts[bisect_right(last_ranks, n - 1)],
     }
