@@ -4,8 +4,9 @@ SQLite today (write-ahead log, foreign keys on, writers wait for each other), an
 takes as well.
 """
 
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,8 +17,8 @@ from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 
-BUSY_TIMEOUT_SECONDS = 15
-"""How long a writer waits for another's transaction before the database counts as locked."""
+BUSY_TIMEOUT_SECONDS = 30
+"""How long a writer waits for those of other processes before the database counts as locked."""
 
 
 class Base(DeclarativeBase):
@@ -66,6 +67,9 @@ class Database:
     def __init__(self, url: str) -> None:
         self.engine = _build_engine(url)
         self._writing_engine = self.engine.execution_options(kerb_writes=True)
+        # SQLite has one writer at a time, and who waits asks again and again, with no order: of many threads
+        # some would wait forever. So the threads of a process queue here. Other databases need no queue.
+        self._turn = threading.Lock() if self.engine.dialect.name == "sqlite" else nullcontext()
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -80,7 +84,11 @@ class Database:
         In SQLite it takes the write lock at once: one that read first and wrote later would fail if
         another had written in between.
         """
-        with Session(self._writing_engine, expire_on_commit=False) as session, session.begin():
+        with (
+            self._turn,
+            Session(self._writing_engine, expire_on_commit=False) as session,
+            session.begin(),
+        ):
             yield session
 
     @contextmanager

@@ -14,6 +14,7 @@ import orjson
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict
+from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
@@ -90,6 +91,7 @@ def add_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(KerbError, _handle_kerb_error)
     app.add_exception_handler(RequestValidationError, _handle_request_error)
     app.add_exception_handler(HTTPException, _handle_http_error)
+    app.add_exception_handler(OperationalError, _handle_database_error)
     app.add_exception_handler(Exception, _handle_unexpected)
 
 
@@ -172,6 +174,11 @@ def _allowed_methods(request: Request) -> str:
         return any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
 
     return ", ".join(filter(allows, _METHODS))
+
+
+async def _handle_database_error(request: Request, error: Exception) -> Response:
+    logger.error("database failed method=%s path=%s error=%s", request.method, request.url.path, error)
+    return problem_response(Unavailable("The database can't be reached now."))
 
 
 async def _handle_unexpected(request: Request, error: Exception) -> Response:

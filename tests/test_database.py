@@ -52,7 +52,7 @@ def test_sqlite_is_set_up(database: Database) -> None:
     with database.reading() as session:
         assert session.scalar(text("PRAGMA journal_mode")) == "wal"
         assert session.scalar(text("PRAGMA foreign_keys")) == 1
-        assert session.scalar(text("PRAGMA busy_timeout")) == 15_000
+        assert session.scalar(text("PRAGMA busy_timeout")) == 30_000
 
 
 def test_an_error_undoes_what_was_written(database: Database) -> None:

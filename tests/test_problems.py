@@ -68,7 +68,10 @@ def test_the_process_is_alive_without_a_worker(client: TestClient) -> None:
 def test_a_database_that_is_gone_is_told(database: Database, tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path, database_url=f"sqlite:///{tmp_path}/no/such/folder/kerb.db")
     with TestClient(create_app(settings)) as client:
-        answer = client.get("/readyz")
+        answers = [client.get(path) for path in ("/readyz", "/runs", "/runs/run_1")]
 
-    assert answer.status_code == 503
-    assert "database" in answer.json()["detail"]
+    for answer in answers:
+        assert answer.status_code == 503
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert "database" in answer.json()["detail"]
+        assert "sqlite" not in answer.text

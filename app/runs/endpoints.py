@@ -84,8 +84,9 @@ def _create_run(state: State, body: bytes, idempotency_key: str | None) -> str:
                 return repeated.id
     spec = parse_run(body)
     check_run(spec)
+    new = service.build_run(spec, body_hash, idempotency_key)
     with state.database.writing() as session:
-        return service.create_run(session, spec, body_hash, idempotency_key).id
+        return service.create_run(session, new).id
 
 
 def _read_wait(prefer: str | None) -> float | None:

@@ -56,8 +56,21 @@ def find_repeated(session: Session, idempotency_key: str, body_hash: str) -> Run
     return run
 
 
-def create_run(session: Session, spec: RunSpec, body_hash: str, idempotency_key: str | None) -> RunRow:
-    """Puts a checked run into the queue, or finds the one that the same key made meanwhile."""
+@dataclass(frozen=True)
+class NewRun:
+    """The rows of a run that isn't stored yet.
+
+    Attributes:
+        run: the run.
+        parts: its tags and data.
+    """
+
+    run: RunRow
+    parts: list[RunTagRow | RunDataRow]
+
+
+def build_run(spec: RunSpec, body_hash: str, idempotency_key: str | None) -> NewRun:
+    """The rows of a checked run; apart from storing them, as other writers wait while one stores."""
     document = spec.document()
     inline = document["dataset"].get("inline")
     if inline is not None:
@@ -74,19 +87,31 @@ def create_run(session: Session, spec: RunSpec, body_hash: str, idempotency_key:
         body_hash=body_hash,
         document=document,
     )
+    parts: list[RunTagRow | RunDataRow] = [
+        RunTagRow(run_id=run.id, key=key, value=value) for key, value in run.tags.items()
+    ]
+    if inline is not None:
+        parts.append(RunDataRow(run_id=run.id, inline=orjson.dumps(inline)))
+    return NewRun(run, parts)
+
+
+def create_run(session: Session, new: NewRun) -> RunRow:
+    """Puts a run into the queue, or finds the one that the same key made meanwhile.
+
+    Raises:
+        IdempotencyMismatch: that one was made of another body.
+    """
     try:
         with session.begin_nested():
-            session.add(run)
+            session.add(new.run)
     except IntegrityError:
-        repeated = find_repeated(session, idempotency_key, body_hash) if idempotency_key else None
+        key = new.run.idempotency_key
+        repeated = find_repeated(session, key, new.run.body_hash) if key is not None else None
         if repeated is None:
             raise
         return repeated
-    session.add_all(RunTagRow(run_id=run.id, key=key, value=value) for key, value in run.tags.items())
-    if inline is not None:
-        session.add(RunDataRow(run_id=run.id, inline=orjson.dumps(inline)))
-    session.flush()
-    return run
+    session.add_all(new.parts)
+    return new.run
 
 
 _DTYPES = {int: "int64", float: "float64", str: "text"}

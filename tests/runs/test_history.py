@@ -3,7 +3,7 @@ import pytest
 
 from app.database import Database
 from app.runs.history import History, append_block, cut_history, read_history
-from app.runs.service import create_run
+from app.runs.service import build_run, create_run
 from app.runs.tables import RunRow
 from app.spec.parsing import parse_run
 from tests.support.documents import tiny_document
@@ -14,7 +14,7 @@ COLUMNS = ["loss", "accuracy"]
 @pytest.fixture
 def run_id(database: Database) -> str:
     with database.writing() as session:
-        return create_run(session, parse_run(tiny_document()), "hash", None).id
+        return create_run(session, build_run(parse_run(tiny_document()), "hash", None)).id
 
 
 def figures(epochs: np.ndarray) -> np.ndarray:

@@ -1,5 +1,5 @@
 from app.database import Database
-from app.runs.service import RunFilter, create_run, list_runs, shapes_of
+from app.runs.service import RunFilter, build_run, create_run, list_runs, shapes_of
 from app.spec.parsing import parse_run
 from tests.support.documents import tiny_document
 
@@ -11,7 +11,9 @@ def test_of_two_requests_at_once_with_one_key_the_second_finds_the_run_of_the_fi
     ids = []
     for _ in range(2):
         with database.writing() as session:
-            ids.append(create_run(session, parse_run(tiny_document(tags={"a": "b"})), "hash", "key").id)
+            ids.append(
+                create_run(session, build_run(parse_run(tiny_document(tags={"a": "b"})), "hash", "key")).id
+            )
 
     assert ids[0] == ids[1]
     with database.reading() as session:

@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import select, update
 
 from app.database import Database, utc_now
-from app.runs.service import cancel_run, create_run
+from app.runs.service import build_run, cancel_run, create_run
 from app.runs.tables import RunRow
 from app.spec.parsing import parse_run
 from app.worker.claim import (
@@ -25,7 +25,7 @@ from tests.support.documents import tiny_document
 
 def enqueue(database: Database) -> str:
     with database.writing() as session:
-        return create_run(session, parse_run(tiny_document()), "hash", None).id
+        return create_run(session, build_run(parse_run(tiny_document()), "hash", None)).id
 
 
 def claim(database: Database, worker_id: str = "worker_1", lease_seconds: float = 10) -> Claim | None:

@@ -11,7 +11,7 @@ from sqlalchemy import delete
 from app.database import Database
 from app.runs.files import ARTIFACTS, RunFiles
 from app.runs.history import read_history
-from app.runs.service import cancel_run, create_run
+from app.runs.service import build_run, cancel_run, create_run
 from app.runs.tables import RunDataRow, RunRow
 from app.settings import Settings
 from app.spec.parsing import parse_run
@@ -28,7 +28,7 @@ def settings(tmp_path: Path) -> Settings:
 
 def enqueue(database: Database, document: dict[str, Any]) -> str:
     with database.writing() as session:
-        return create_run(session, parse_run(document), "hash", None).id
+        return create_run(session, build_run(parse_run(document), "hash", None)).id
 
 
 def claim_job(database: Database, settings: Settings, stopping: threading.Event | None = None) -> TrainingJob:
