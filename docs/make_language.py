@@ -80,9 +80,8 @@ SECTIONS: list[tuple[str, str, list[str]]] = [
     (
         "Constraints",
         "Declared limits, which training holds by itself: no weight has to be found. A quantity is counted "
-        "truly on all training samples; gradients flow through what stands for it. The weights that are kept "
-        "are those with the lowest loss among the epochs at which every limit held. With `guarantee` every "
-        "served prediction is projected onto the limit.",
+        "truly on all training samples; gradients flow through what stands for it. With `guarantee` every "
+        "served prediction is projected onto the limit. [constraints.md](constraints.md) says how.",
         ["/constraints"],
     ),
     ("Optimizers", "A name, or an object with arguments.", ["/optimizer"]),
