@@ -86,5 +86,5 @@ def json_body(document: type[BaseModel]) -> dict[str, Any]:
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of a route that may answer with these errors."""
-    return {status: {"model": Problem} for status in sorted(statuses)}
+    """The `responses` of a route that may answer with these errors, or with 503, as any may."""
+    return {status: {"model": Problem} for status in sorted({*statuses, 503})}

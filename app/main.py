@@ -53,7 +53,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(predictions_router)
     app.add_api_route("/healthz", get_health, tags=["service"], response_class=Response)
     app.add_api_route(
-        "/readyz", get_readiness, tags=["service"], response_class=Response, responses=problems(503)
+        "/readyz", get_readiness, tags=["service"], response_class=Response, responses=problems()
     )
     app.openapi = lambda: openapi.build(app)  # type: ignore[method-assign]
     return app

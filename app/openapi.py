@@ -25,7 +25,7 @@ def build(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
         _add_documents(document)
-        _name_problem_type(document)
+        _describe_problems(document)
         app.openapi_schema = document
     return app.openapi_schema
 
@@ -34,20 +34,22 @@ def _add_documents(document: dict[str, Any]) -> None:
     """Describes the bodies that the routes read as bytes."""
     models = [(model, "validation") for _, model in sorted(DOCUMENTS.items())]
     _, schemas = models_json_schema(models, ref_template=_REFERENCE)  # type: ignore[arg-type]
-    components = document.setdefault("components", {}).setdefault("schemas", {})
-    components |= schemas.get("$defs", {})
-    # FastAPI's own form of errors; no route answers with it.
-    components.pop("HTTPValidationError", None)
-    components.pop("ValidationError", None)
+    document.setdefault("components", {}).setdefault("schemas", {}).update(schemas.get("$defs", {}))
 
 
-def _name_problem_type(document: dict[str, Any]) -> None:
-    """Errors are problem documents, whereas FastAPI calls them `application/json`."""
+def _describe_problems(document: dict[str, Any]) -> None:
+    """Errors are problem documents; FastAPI would have them be JSON, and of a form of its own."""
     for operations in document["paths"].values():
         for operation in operations.values():
-            for status, answer in operation["responses"].items():
-                if status >= "400" and "application/json" in answer.get("content", {}):
-                    answer["content"] = {MEDIA_TYPE: answer["content"]["application/json"]}
+            answers: dict[str, Any] = operation["responses"]
+            for status in [status for status in answers if status >= "400"]:
+                schema = answers[status]["content"].pop("application/json")["schema"]
+                if schema["$ref"].endswith("/HTTPValidationError"):
+                    del answers[status]  # of a path's text, which is never wrong
+                else:
+                    answers[status]["content"][MEDIA_TYPE] = {"schema": schema}
+    for name in ("HTTPValidationError", "ValidationError"):
+        document["components"]["schemas"].pop(name, None)
 
 
 def as_text(document: dict[str, Any]) -> bytes:

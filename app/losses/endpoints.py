@@ -16,7 +16,7 @@ router = APIRouter(tags=["losses"])
 @router.post(
     "/losses/evaluate",
     response_model=EvaluatedLoss,
-    responses=problems(413, 415, 422, 503),
+    responses=problems(413, 415, 422),
     openapi_extra=json_body(LossEvaluation),
 )
 async def evaluate_loss(request: Request, state: Shared) -> Response:

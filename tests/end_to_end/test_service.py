@@ -107,6 +107,20 @@ def test_many_can_wait(service: Service) -> None:
     assert [run["status"] for run in runs] == ["succeeded"] * 8
 
 
+def test_many_clients_at_once_are_all_answered(service: Service) -> None:
+    def post_and_delete(seed: int) -> list[int]:
+        posted = service.client.post("/runs", json=long_document(seed=seed))
+        path = posted.headers["location"]
+        read = [service.client.get(path), service.client.get("/runs"), service.client.get(f"{path}/metrics")]
+        ended = [service.client.post(f"{path}/cancel"), service.client.delete(path)]
+        return [answer.status_code for answer in (posted, *read, *ended)]
+
+    with ThreadPoolExecutor(24) as threads:
+        answers = list(threads.map(post_and_delete, range(72)))
+
+    assert answers == [[201, 200, 200, 200, 200, 204]] * 72
+
+
 def test_an_idle_worker_takes_a_run_at_once(service: Service) -> None:
     run = service.run(tiny_document())
     created, started = (float(run[key][17:-1]) for key in ("created_at", "started_at"))
