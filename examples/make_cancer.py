@@ -65,10 +65,9 @@ def autoencoder_document() -> dict[str, Any]:
     The first 250 rows are benign and train, the other benign ones validate, all malignant ones stand at the
     end and are never looked at. The hidden code has an l1 price, so that few of its units are active.
     """
-    names = [name for name in load_breast_cancer().feature_names if name.startswith("mean")]
-    x, diagnosis = features(names, scaled_by=BENIGN)
+    x, diagnosis = features(list(load_breast_cancer().feature_names), scaled_by=BENIGN)
     order = np.argsort(diagnosis == MALIGNANT, kind="stable")
-    values = np.round(x[order], 2).tolist()
+    values = np.round(x[order], 1).tolist()
     return {
         "name": "cancer, sparse autoencoder",
         "tags": {"example": "cancer"},
@@ -92,14 +91,14 @@ def autoencoder_document() -> dict[str, Any]:
                     "name": "code",
                     "units": 16,
                     "activation": "relu",
-                    "activity_regularizer": {"l1": 0.05},
+                    "activity_regularizer": {"l1": 0.1},
                 },
-                {"type": "Dense", "units": 10},
+                {"type": "Dense", "units": 30},
             ]
         },
         "loss": "mean_squared_error",
         "optimizer": {"type": "Adam", "learning_rate": 0.01},
-        "fit": {"epochs": 150, "batch_size": 50},
+        "fit": {"epochs": 100, "batch_size": 50},
     }
 
 

@@ -7,15 +7,12 @@ enough to learn the noise by heart. `circles.json` has no regularizer, `circles_
 the layer before the relu, `circles_l1_after.json` on the relu itself.
 """
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from sklearn.datasets import make_circles
 
-from render import render
-
-HERE = Path(__file__).resolve().parent
+from render import write
 
 L1 = {"l1": 1e-4, "reduction": "sum"}
 
@@ -73,11 +70,5 @@ def documents() -> dict[str, dict[str, Any]]:
     }
 
 
-def main() -> None:
-    """Writes the files beside this script."""
-    for file_name, document in documents().items():
-        (HERE / file_name).write_text(render(document))
-
-
 if __name__ == "__main__":
-    main()
+    write(documents())

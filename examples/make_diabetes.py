@@ -85,10 +85,10 @@ def bounds_layer_document() -> dict[str, Any]:
 
 
 def asymmetric_document() -> dict[str, Any]:
-    """To predict too little costs four times as much as to predict too much."""
+    """To predict too little costs nine times as much as to predict too much."""
     return diabetes_document(
         "diabetes, rather too much than too little",
-        loss={"type": "asymmetric_squared_error", "under_weight": 4, "over_weight": 1},
+        loss={"type": "asymmetric_squared_error", "under_weight": 9, "over_weight": 1},
     )
 
 

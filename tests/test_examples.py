@@ -23,6 +23,10 @@ def test_there_are_examples() -> None:
     }
 
 
+def test_every_example_is_small() -> None:
+    assert [path.name for path in DOCUMENTS if path.stat().st_size > 300_000] == []
+
+
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.stem)
 def test_example_is_a_valid_run_document(path: Path) -> None:
     summary = check_run(parse_run(path.read_bytes()))

@@ -82,7 +82,9 @@ class Trained:
 
 
 def train(service: Service, document: Document) -> Trained:
-    """Posts a document and waits until it's trained."""
+    """Posts a document and waits until it's trained; its model can be scored by ONNX Runtime, too."""
     run = service.run(document)
     assert run["status"] == "succeeded", run["error"]
+    artifacts = service.get(f"/runs/{run['id']}/artifacts")["items"]
+    assert "model.onnx" in [artifact["name"] for artifact in artifacts]
     return Trained(service, document, run)
