@@ -10,7 +10,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 DATA_DIR ?= data
 
-.PHONY: help setup test check format demo serve generate bench bench-peers clean
+.PHONY: help setup test check format demo serve generate bench bench-constraints bench-peers clean
 
 help:  ## This list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ serve: $(INSTALLED)  ## Starts the API and a worker (HOST, PORT, DATA_DIR).
 
 bench: $(INSTALLED)  ## Prints the benchmarks as ratios.
 	@$(BIN)/python -m benchmarks
+
+bench-constraints: $(INSTALLED)  ## Compares declared limits with the best of twenty penalty weights.
+	@$(BIN)/python -m benchmarks constraints
 
 bench-peers: $(INSTALLED)  ## Installs what the benchmarks compare with, each in an environment of its own.
 	@$(BIN)/python -m benchmarks.peers

@@ -27,10 +27,18 @@ def predict() -> list[Row]:
     return predict.rows()
 
 
+def constraints() -> list[Row]:
+    """Declared limits against fixed weights."""
+    from benchmarks import constraints
+
+    return constraints.rows()
+
+
 BENCHMARKS: dict[str, tuple[str, Callable[[], list[Row]]]] = {
     "training": ("Training, epochs a second (compilation not counted)", training),
     "service": ("A run in a warm service", service),
     "predict": ("Predictions over HTTP", predict),
+    "constraints": ("Declared limits against the best of twenty penalty weights", constraints),
 }
 """Each benchmark's title and what measures it; imported only when it's asked for."""
 

@@ -23,7 +23,8 @@ DIGITS = 300
 
 def scaled(x: np.ndarray) -> np.ndarray:
     """Columns with mean 0 and deviation 1, to two digits."""
-    return ((x - x.mean(axis=0)) / x.std(axis=0)).round(2)
+    rounded: np.ndarray = ((x - x.mean(axis=0)) / x.std(axis=0)).round(2)
+    return rounded
 
 
 def document(name: str, inline: dict[str, Any], layers: list[Any], loss: Any, limit: Any) -> dict[str, Any]:

@@ -161,6 +161,27 @@ class Constraint(SpecModel):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _method_fits_the_quantity(self) -> "Constraint":
+        on_weights = isinstance(self.quantity, quantities.WeightSparsity)
+        if on_weights and self.method not in ("auto", "projection"):
+            raise mistake(
+                f"Expected auto or projection for weight_sparsity; received {self.method}.", "method"
+            )
+        if self.method == "projection" and not on_weights:
+            reason = _why_not_guaranteed(self)
+            if reason is not None:
+                raise mistake(
+                    f"Expected projection only where predictions can be projected; {reason}.", "method"
+                )
+        return self
+
+    @property
+    def projects(self) -> bool:
+        """Whether the served model projects its predictions onto the limit."""
+        on_weights = isinstance(self.quantity, quantities.WeightSparsity)
+        return self.guarantee or (self.method == "projection" and not on_weights)
+
 
 def _why_not_guaranteed(constraint: Constraint) -> str | None:
     """Why no prediction can be projected onto the limit; None if it can."""

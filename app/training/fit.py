@@ -78,7 +78,9 @@ def fit_run(
     )
     state = run_epochs(run.program, state, run.rows, run.objective.strengths, options, reporter)
     epoch = load_served_weights(run, state)
-    served = guaranteed_model(run.model, run.limits)
+    # Those that are held by projection are in the model already, as it was trained with them.
+    added = [limit for limit in run.limits if limit.constraint.guarantee and limit.method != "projection"]
+    served = guaranteed_model(run.model, added)
     predictions = {name: predict(served, split.inputs) for name, split in run.splits.items()}
     statistics = summarize(spec, run, predictions)
     verdicts: list[dict[str, Any]] = []

@@ -19,7 +19,9 @@ from app.training.augmentation import build_augmentation
 from app.training.batches import Rows, Schedule, State, take
 from app.training.build import build_model, tapped_model
 from app.training.callbacks import EarlyStop, Plateau
-from app.training.constraints.enforcement import Enforcement, Limit
+from app.training.constraints.enforcement import Enforcement
+from app.training.constraints.guarantee import guaranteed_model
+from app.training.constraints.limit import Limit
 from app.training.constraints.limit_building import build_limits
 from app.training.differentiability import check_differentiable
 from app.training.losses import build_loss_terms
@@ -87,6 +89,7 @@ def prepare(spec: RunSpec) -> Preparation:
     model = build_model(graph, spec.seed)
     objective = build_objective(spec, graph, model)
     limits = build_limits(spec.constraints, graph, splits["train"].samples)
+    model = guaranteed_model(model, [limit for limit in limits if limit.trains_projected])
     watched = [layer for limit in limits for layer in limit.layers]
     tapped = tapped_model(model, list(dict.fromkeys([*objective.layers, *watched])))
     optimizer = build_optimizer(spec.optimizer, spec.fit)

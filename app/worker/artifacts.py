@@ -41,7 +41,7 @@ def write_model(fitted: FittedRun, spec: RunSpec, folder: Path) -> None:
         guarantees=tuple(
             constraint.model_dump(mode="json", include={"quantity", constraint.limit_field})
             for constraint in spec.constraints
-            if constraint.guarantee
+            if constraint.projects
         ),
     )
     write_signature(signature, folder)

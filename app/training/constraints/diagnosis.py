@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from app.spec.quantities import ActivationSparsity
-from app.training.constraints.enforcement import Limit
+from app.training.constraints.limit import Limit
 
 FAR = 0.1
 """How far a proxy's mean may be from what is truly counted, over the scale of the limit."""

@@ -13,27 +13,26 @@ Everything that changes is in the state, a nest of tensors of fixed shapes.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
 
-from app.spec.constraints import Constraint
-from app.spec.quantities import WeightsOf, WeightSparsity
+from app.spec.quantities import WeightSparsity
 from app.spec.rates import Rate
 from app.training.batches import Rows
 from app.training.constraints import multipliers, pruning
+from app.training.constraints.calibration import STRENGTH, strength_of
 from app.training.constraints.exemptions import must_hold
+from app.training.constraints.limit import Limit
 from app.training.constraints.limits import is_held, slack_of, value_of
 from app.training.constraints.pruning import kernel_paths
 from app.training.constraints.residuals import Residuals
+from app.training.constraints.selection import selected
+from app.training.constraints.watching import initial_watch, watched
 from app.training.quantities import rate_counts, rate_of_counts, sample_values
 from app.training.terms import Batch
 
 State = dict[str, Any]
-
-STRENGTH = 4.0
-"""ρ over the curvature of the loss: each settled step of λ then leaves a fifth of its error."""
 
 FREE_SHARE = 0.4
 """Of the epochs, at most; the model fits freely for so long."""
@@ -61,27 +60,6 @@ GROWTH, MOST_GROWTH = 0.3, 1000.0
 
 WIDENING, NARROWING = 1.1, 0.97
 """Of the margin, after an epoch that breaks the limit and after one that holds it."""
-
-
-@dataclass(frozen=True)
-class Limit:
-    """A constraint of the document, ready to be held.
-
-    Attributes:
-        constraint: as the document has it.
-        name: its columns in the history begin with it.
-        of: what its quantity is measured on.
-        method: how it's held, never `auto`.
-        residuals: what gradients flow through.
-        layers: whose activations it needs.
-    """
-
-    constraint: Constraint
-    name: str
-    of: str | WeightsOf
-    method: str
-    residuals: tuple[Residuals, ...]
-    layers: tuple[str, ...]
 
 
 class Enforcement:
@@ -119,17 +97,7 @@ class Enforcement:
             "active": tf.constant(not any(limit.method in _LEARNING for limit in self.limits)),
             "start": tf.constant(0, tf.int32),
             "ready": tf.constant(False),
-            "watch": [
-                {
-                    "held": tf.constant(False),
-                    "price": tf.constant(0.0),
-                    "gone": tf.constant(0.0),
-                    "back": tf.constant(0.0),
-                    "direction": tf.constant(1.0),
-                    "oscillation": tf.constant(0.0),
-                }
-                for _ in self.limits
-            ],
+            "watch": [initial_watch() for _ in self.limits],
             "kept": {
                 path: tf.ones_like(example.weights[path])
                 for limit in self.limits
@@ -396,12 +364,12 @@ class Enforcement:
             ]
             for limit, states, found, good in zip(self.limits, limits, strengths, held, strict=True)
         ]
-        best = self._selected(state["best"], loss, slacks, held, limits, epoch, weights)
+        best = selected(self.limits, state["best"], loss, slacks, held, limits, epoch, weights)
         prices = [price(states) for states in limits]
         figures = []
         for slack, multiplier in zip(slacks, prices, strict=True):
             figures += [tf.nn.relu(-slack), multiplier]
-        watch = [_watched(*each) for each in zip(state["watch"], held, prices, strict=True)]
+        watch = [watched(*each) for each in zip(state["watch"], held, prices, strict=True)]
         following = {
             **state,
             "active": active,
@@ -464,7 +432,7 @@ class Enforcement:
             if residuals.equality:
                 unpushed = tf.abs(unpushed)
             held = must_hold(residuals, unpushed, measured.get("counted"))
-            held = tf.where(chooses, held, own["held"])
+            held = held if limit.method == "penalty" else tf.where(chooses, held, own["held"])
             breaking = tf.nn.relu(values) * held
             most = tf.reduce_max(breaking)
             size = tf.where(
@@ -528,41 +496,6 @@ class Enforcement:
             "margin": tf.where(active, margin, own["margin"]),
         }
 
-    def _selected(
-        self,
-        best: State,
-        loss: tf.Tensor,
-        slacks: list[tf.Tensor],
-        held: list[tf.Tensor],
-        limits: list[list[State]],
-        epoch: tf.Tensor,
-        weights: Sequence[tf.Tensor],
-    ) -> State:
-        """Keeps the weights of the best epoch: lowest loss if all limits hold, else least violation.
-
-        What an equality's tolerance would save is added to the loss, so that not its edge is kept.
-        """
-        found = tf.reduce_all(tf.stack(held))
-        merit = loss
-        violation = tf.constant(0.0)
-        for limit, slack, states in zip(self.limits, slacks, limits, strict=True):
-            scale = max(abs(limit.constraint.limit), 1e-3)
-            violation += tf.nn.relu(-slack) / scale
-            for residuals, own in zip(limit.residuals, states, strict=True):
-                if residuals.equality:
-                    off = 2 * tf.abs(own["multiplier"] * own["residual"])
-                    merit += tf.reduce_mean(tf.reduce_sum(off, axis=1))
-        merit = tf.where(found, merit, violation)
-        better = (found & ~best["found"]) | ((found == best["found"]) & (merit < best["merit"]))
-        return {
-            "found": found | best["found"],
-            "merit": tf.where(better, merit, best["merit"]),
-            "epoch": tf.where(better, epoch, best["epoch"]),
-            "weights": [
-                tf.where(better, new, old) for new, old in zip(weights, best["weights"], strict=True)
-            ],
-        }
-
 
 def _measured_by(own: State, strength: tf.Tensor, sets_in: tf.Tensor) -> State:
     """The state with ρ as it was measured when the limits set in."""
@@ -582,24 +515,6 @@ def price(states: list[State]) -> tf.Tensor:
     return tf.add_n([tf.reduce_mean(tf.reduce_sum(own["multiplier"], axis=1)) for own in states])
 
 
-def _watched(watch: State, held: tf.Tensor, now: tf.Tensor) -> State:
-    """What the diagnosis needs of all epochs: whether the limit ever held, how the multiplier went."""
-    change = now - watch["price"]
-    turned = change * watch["direction"] < 0
-    gone = 0.99 * watch["gone"] + tf.abs(change)
-    back = 0.99 * watch["back"] + change
-    return {
-        "held": watch["held"] | held,
-        "price": now,
-        "gone": gone,
-        "back": back,
-        "direction": tf.where(change == 0, watch["direction"], tf.sign(change)),
-        "oscillation": tf.where(
-            (gone > tf.abs(now)) & turned, 1 - tf.math.divide_no_nan(tf.abs(back), gone), 0.0
-        ),
-    }
-
-
 _LEARNING = ("lagrangian", "augmented_lagrangian")
 
 
@@ -614,39 +529,3 @@ def _measured(residuals: Residuals, batch: Batch) -> Mapping[str, tf.Tensor]:
     if residuals.aggregate:
         found["truth"] = residuals.truth(batch) if residuals.truth else value
     return found
-
-
-def strength_of(
-    total: Callable[[list[tf.Tensor]], tf.Tensor],
-    before: tf.Tensor,
-    slope: list[tf.Tensor],
-    square: tf.Tensor,
-    normal: list[tf.Tensor],
-    weights: list[tf.Tensor],
-) -> tf.Tensor:
-    """ρ for residuals with the mean square 2·P: the curvature of f on the way to where they are 0.
-
-    The way is one step of Newton's method along P's gradient, Δ = −2P·∇P/|∇P|². What f gains there over its
-    tangent is ½·curvature; what its tangent gains is the force that the limits must overcome.
-
-    Args:
-        total: f of the trainable weights.
-        before: f where they are, `()`.
-        slope: its gradient.
-        square: P, half the sum of squares of the residuals that must hold, mean over samples, `()`.
-        normal: its gradient.
-        weights: the trainable weights as they are.
-
-    Returns:
-        float32 `(2,)`: ρ, positive; and the curvature alone, 0 where f bends down.
-    """
-    length = tf.add_n([tf.reduce_sum(tf.square(n)) for n in normal])
-    factor = -2 * tf.math.divide_no_nan(square, length)
-    step = [factor * n for n in normal]
-    tangent = tf.add_n([tf.reduce_sum(s * d) for s, d in zip(slope, step, strict=True)])
-    after = total([w + d for w, d in zip(weights, step, strict=True)])
-    bend = 2 * (after - before - tangent)
-    bend = tf.where(tf.math.is_finite(bend), tf.nn.relu(bend), 0.0)
-    force = tf.maximum(bend, tf.abs(tangent))
-    strength = tf.clip_by_value(STRENGTH * tf.math.divide_no_nan(force, 2 * square), 1e-6, 1e6)
-    return tf.stack([strength, tf.math.divide_no_nan(bend, 2 * square)])

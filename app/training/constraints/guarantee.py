@@ -18,7 +18,7 @@ import numpy as np
 
 from app.spec import quantities
 from app.spec.constraints import Constraint
-from app.training.constraints.enforcement import Limit
+from app.training.constraints.limit import Limit
 from app.training.hard_layers import top_k
 
 ops = keras.ops
@@ -27,17 +27,16 @@ Project = Callable[[Any], Any]
 
 
 def guaranteed_model(model: keras.Model, limits: Sequence[Limit]) -> keras.Model:
-    """The model with the projections of the limits that ask for a guarantee behind its outputs.
+    """The model with projections onto limits behind its outputs.
 
     Args:
         model: the trained one; the result shares its weights.
-        limits: of the run; with several guarantees on one output, projected one after the other.
+        limits: those to hold; several of one output are projected onto one after the other.
 
     Returns:
-        A model with the same inputs and names of outputs; the model itself where no limit asks for it.
+        A model with the same inputs and names of outputs; the model itself without limits.
     """
-    asked = [limit for limit in limits if limit.constraint.guarantee]
-    if not asked:
+    if not limits:
         return model
     named = isinstance(model.output, dict)
     outputs = dict(model.output) if named else {model.output_names[0]: model.output}
@@ -45,7 +44,7 @@ def guaranteed_model(model: keras.Model, limits: Sequence[Limit]) -> keras.Model
         shape = tensor.shape[1:]
         entry = keras.Input(shape=shape, name="y")
         projected = entry
-        for limit in asked:
+        for limit in limits:
             if limit.of == name:
                 projected = _project(limit.constraint, projected)
         if projected is entry:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from app.spec.dataset import RunData
 from app.spec.rates import Rate
 from app.training.constraints.diagnosis import diagnose
-from app.training.constraints.enforcement import Limit
+from app.training.constraints.limit import Limit
 from app.training.evaluation import activations_of
 from app.training.quantities import group_columns, rate_counts, rate_of_counts, sample_values
 from app.training.terms import Batch
@@ -51,7 +51,7 @@ def judge(
                 **measurement(limit.constraint, _values(limit, model, split, predictions[name])),
                 "multiplier": _price(states),
                 "method": limit.method,
-                "guarantee": limit.constraint.guarantee,
+                "guarantee": limit.constraint.projects,
             }
             for limit, states in zip(limits, state["limits"], strict=True)
         ]

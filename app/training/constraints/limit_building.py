@@ -6,7 +6,7 @@ from app.spec.constraints import Constraint
 from app.spec.graph import Graph
 from app.spec.names import distinct
 from app.spec.quantities import WeightsOf, WeightSparsity
-from app.training.constraints.enforcement import Limit
+from app.training.constraints.limit import Limit
 from app.training.constraints.residuals import residuals_of
 from app.training.constraints.scales import Scale, scale_of
 from app.training.penalties import layers_of, measured
@@ -26,7 +26,7 @@ def _limit(constraint: Constraint, name: str, graph: Graph, samples: int) -> Lim
     method = chosen_method(constraint)
     on_weights = isinstance(quantity, WeightSparsity) or isinstance(of, WeightsOf)
     scale = Scale() if on_weights else scale_of(of, graph)
-    residuals = tuple(residuals_of(constraint, of, scale, samples))
+    residuals = () if method == "projection" else tuple(residuals_of(constraint, of, scale, samples))
     layers = () if on_weights else layers_of(of, graph)
     return Limit(constraint, name, of, method, residuals, layers)
 

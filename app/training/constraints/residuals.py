@@ -294,7 +294,8 @@ def _proxies(constraint: Constraint, rate: Rate, of: str, scale: Scale) -> list[
     if high < 1:
         found += [pair(partial(_difference, rate, of, a, b, high)) for a, b in permutations(groups, 2)]
     if low > 0:
-        found.append(pair(lambda decided: _negative(_difference(rate, of, *groups[:2], low, decided))))
+        one, other = groups[0], groups[1]
+        found.append(pair(lambda decided: _negative(_difference(rate, of, one, other, low, decided))))
     return found
 
 

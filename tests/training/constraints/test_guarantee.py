@@ -11,8 +11,8 @@ from scipy.optimize import minimize
 from app.spec.constraints import Constraint
 from app.spec.parsing import parse
 from app.statistics import elements_above
-from app.training.constraints.enforcement import Limit
 from app.training.constraints.guarantee import guaranteed_model
+from app.training.constraints.limit import Limit
 from app.training.export import export
 from app.training.quantities import sample_values
 from app.training.terms import Batch
