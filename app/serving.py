@@ -43,6 +43,7 @@ def serve(settings: Settings) -> None:
                 supervisor.start()
 
             async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+                supervisor.begin_stop()
                 # Whoever waits for a run is answered now; otherwise the server would wait for them.
                 app.state.kerb.watcher.close()
                 await super().shutdown(sockets)

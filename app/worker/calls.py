@@ -29,8 +29,8 @@ def answerers() -> dict[str, Answerer]:
 
 def answer_next_call(database: Database, known: dict[str, Answerer]) -> bool:
     """Answers the question that has waited longest; False if none waits."""
-    with database.reading() as session:
-        if session.scalar(select(CallRow.id).where(CallRow.status == "asked").limit(1)) is None:
+    with database.engine.connect() as connection:
+        if connection.scalar(select(CallRow.id).where(CallRow.status == "asked").limit(1)) is None:
             return False
     with database.writing() as session:
         call = _take_call(session)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, literal, select, update
+from sqlalchemy import ColumnElement, Connection, func, literal, select, update
 from sqlalchemy.orm import Session
 
 from app.database import UtcDateTime, utc_now
@@ -50,9 +50,9 @@ def lease_end(lease_seconds: float) -> datetime:
     return utc_now() + timedelta(seconds=lease_seconds)
 
 
-def queue_has_runs(session: Session) -> bool:
-    """Whether a run is queued; cheap, for an idle worker that asks all the time."""
-    return session.scalar(select(RunRow.id).where(RunRow.status == "queued").limit(1)) is not None
+def queue_has_runs(connection: Connection) -> bool:
+    """Whether a run is queued; cheap, and without a session's cost, for an idle worker asks all the time."""
+    return connection.scalar(select(RunRow.id).where(RunRow.status == "queued").limit(1)) is not None
 
 
 def claim_run(session: Session, worker_id: str, lease_seconds: float) -> Claim | None:

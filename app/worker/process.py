@@ -95,8 +95,8 @@ class Worker:
         """Claims the next run; None once the worker is to stop."""
         while not self.stopping.is_set():
             try:
-                with self.database.reading() as session:
-                    waiting = queue_has_runs(session)
+                with self.database.engine.connect() as connection:
+                    waiting = queue_has_runs(connection)
                 if waiting:
                     with self.database.writing() as session:
                         claim = claim_run(session, self.id, self.settings.lease_seconds)

@@ -46,11 +46,16 @@ class Supervisor:
         for thread in self._threads:
             thread.start()
 
+    def begin_stop(self) -> None:
+        """Tells the workers to stop; returns at once."""
+        self._stopping.set()
+
     def stop(self) -> None:
         """Stops the workers; returns when they are gone, `stop_seconds` later at most."""
-        self._stopping.set()
+        self.begin_stop()
         for thread in self._threads:
-            thread.join()
+            if thread.ident is not None:  # otherwise it was never started
+                thread.join()
 
     def _keep_one_alive(self) -> None:
         pause = 0.0
@@ -72,7 +77,7 @@ class Supervisor:
 
     def _clean_up_after(self, worker_id: str, worker: WorkerHandle) -> None:
         """Gives the run of a worker that died to the next one, without waiting for the lease to end."""
-        if worker.exit_code() != 0:
+        if worker.exit_code() != 0 and not self._stopping.is_set():
             logger.warning("worker died worker=%s exit_code=%s", worker_id, worker.exit_code())
         try:
             with self._database.writing() as session:

@@ -55,11 +55,11 @@ def test_the_run_that_waited_longest_comes_first(database: Database) -> None:
 
 
 def test_an_idle_worker_sees_whether_there_is_work(database: Database) -> None:
-    with database.reading() as session:
-        assert not queue_has_runs(session)
+    with database.engine.connect() as connection:
+        assert not queue_has_runs(connection)
     enqueue(database)
-    with database.reading() as session:
-        assert queue_has_runs(session)
+    with database.engine.connect() as connection:
+        assert queue_has_runs(connection)
 
 
 def test_of_many_workers_one_gets_a_run(database: Database) -> None:
