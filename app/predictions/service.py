@@ -28,7 +28,7 @@ LOOP_BYTES = 128 * 1024
 
 Result = TypeVar("Result")
 
-_RUN_ID = re.compile(r"\w+")
+_RUN_ID = re.compile(r"\w{1,64}", re.ASCII)
 
 
 class Predictor:
@@ -80,7 +80,7 @@ class Predictor:
         return model
 
     def _find_model(self, run_id: str) -> ServedModel:
-        if _RUN_ID.fullmatch(run_id):  # anything else would lead out of the folder
+        if _RUN_ID.fullmatch(run_id):  # anything else could lead out of the folder, or be no name of one
             try:
                 return open_model(self._files.artifacts(run_id))
             except FileNotFoundError:

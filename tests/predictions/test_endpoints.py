@@ -193,7 +193,8 @@ class TestRefusal:
         assert "run_2" in problem["detail"]
 
     @pytest.mark.parametrize(
-        "run_id", ["", ".", "..", "../artifacts/run_1", "run_1/", "/etc", "run_1\\u0000", "🦋"]
+        "run_id",
+        ["", ".", "..", "../artifacts/run_1", "run_1/", "/etc", "run_1\\u0000", "🦋", "a" * 5000, "é" * 60],
     )
     def test_an_id_is_no_path(
         self, client: TestClient, folder: Path, save_scaling: Callable[..., None], run_id: str
