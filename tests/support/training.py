@@ -9,6 +9,7 @@ import numpy as np
 from app.spec.parsing import parse_run
 from app.training.fit import FittedRun, fit_run
 from app.training.loop import EpochBlock, Interrupted
+from app.training.preparation import Preparation, prepare
 
 Document = dict[str, Any]
 
@@ -49,6 +50,11 @@ class Recorder:
 def fit(document: Document) -> tuple[FittedRun, Recorder]:
     recorder = Recorder()
     return fit_run(parse_run(document), recorder), recorder
+
+
+def prepared(document: Document) -> Preparation:
+    """The run of a document, ready to be trained."""
+    return prepare(parse_run(document))
 
 
 def fit_with_interruptions(document: Document, reports_each: int) -> tuple[FittedRun, Recorder]:
