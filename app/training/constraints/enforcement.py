@@ -329,10 +329,10 @@ class Enforcement:
         slacks = [slack_of(limit.constraint, v) for limit, v in zip(self.limits, values, strict=True)]
         held = [is_held(limit.constraint, s) for limit, s in zip(self.limits, slacks, strict=True)]
         fall, sets_in = self._sets_in(state, loss, epoch)
-        # Until they set in, so that what is exempt then is up to date; then now and then; in the end no more.
+        # When the limits set in, then now and then, in the end no more.
         frozen = tf.cast(epoch, tf.float32) > FROZEN_SHARE * tf.cast(state["epochs"], tf.float32)
         window = tf.maximum(1, tf.cast(LOOK_SHARE * tf.cast(state["epochs"], tf.float32), tf.int32))
-        chooses = ~state["active"] | ((epoch % window == 0) & ~frozen)
+        chooses = sets_in | (epoch == 1) | (state["active"] & (epoch % window == 0) & ~frozen)
         limits = [
             [
                 self._observed(limit, residuals, own, m, sets_in, chooses)
@@ -431,8 +431,11 @@ class Enforcement:
             unpushed = values + tf.math.divide_no_nan(own["multiplier"], bend)
             if residuals.equality:
                 unpushed = tf.abs(unpushed)
-            held = must_hold(residuals, unpushed, measured.get("counted"))
-            held = held if limit.method == "penalty" else tf.where(chooses, held, own["held"])
+            counted = measured.get("counted")
+            if limit.method == "penalty":
+                held = must_hold(residuals, unpushed, counted)
+            else:
+                held = tf.cond(chooses, lambda: must_hold(residuals, unpushed, counted), lambda: own["held"])
             breaking = tf.nn.relu(values) * held
             most = tf.reduce_max(breaking)
             size = tf.where(
