@@ -49,7 +49,24 @@ def check_constraints(constraints: Sequence[Constraint], around: Surroundings) -
             message = "Expected mean, as the expression has one value in all samples."
             found.append(FieldProblem(join(pointer, "over"), message))
         problems += found
-    return problems
+    return problems + list(_second_projections(constraints, around))
+
+
+def _second_projections(constraints: Sequence[Constraint], around: Surroundings) -> Iterator[FieldProblem]:
+    """A second limit that projects the same output: it could break the first, which then held nothing."""
+    first: dict[str, int] = {}
+    for index, constraint in enumerate(constraints):
+        if not constraint.projects:
+            continue
+        output = str(constraint.quantity.of or next(iter(around.outputs)))
+        if output in first:
+            field = "guarantee" if constraint.guarantee else "method"
+            message = (
+                f"Expected one limit that projects the predictions of {output}, as a second projection "
+                f"could break the first; received another beside /constraints/{first[output]}."
+            )
+            yield FieldProblem(join("/constraints", index, field), message)
+        first.setdefault(output, index)
 
 
 def measured_shape(quantity: Penalty | Quantity, around: Surroundings) -> Shape | None:

@@ -245,3 +245,13 @@ def test_weights_that_are_not_trained_cannot_be_limited(layer):
     where = around({"layers": [reshape, {**layer, "name": "fixed"}]}, {"fixed": (2, 3)})
     ((pointer, _),) = of_penalty({"type": "norm", "of": {"weights": "fixed"}}, where)
     assert pointer == "/penalties/0/of/weights"
+
+
+def test_two_limits_cannot_both_project_an_output():
+    count = {"quantity": {"type": "elements_above"}, "at_most": 2, "guarantee": True}
+    sums = {"quantity": {"type": "sum_to"}, "at_most": 0, "method": "projection"}
+    constraints = [Constraint.model_validate(constraint) for constraint in (count, sums)]
+    assert check_constraints(constraints[:1], ONE) == []
+    (problem,) = check_constraints(constraints, ONE)
+    assert problem.pointer == "/constraints/1/method"
+    assert "a second projection could break the first" in problem.message
