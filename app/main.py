@@ -23,6 +23,7 @@ from app.runs.files import RunFiles
 from app.runs.tables import WorkerRow
 from app.runs.waiting import RunWatcher
 from app.settings import Settings
+from app.starting import ALIVE
 from app.state import Shared, State
 
 
@@ -72,7 +73,7 @@ def _lifespan(state: State) -> Callable[[FastAPI], AbstractAsyncContextManager[N
 
 async def get_health() -> Response:
     """Whether the API process answers."""
-    return json_answer({"status": "alive"})
+    return Response(ALIVE, media_type="application/json")
 
 
 def get_readiness(state: Shared) -> Response:

@@ -9,10 +9,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.database import Database
 from app.ids import new_id
+from app.migrations import migrate
 from app.runs.tables import WorkerRow
 from app.settings import Settings
 from app.worker.claim import requeue_of_worker
-from app.worker.engine import Engine, WorkerHandle
+from app.worker.engine import Engine, LocalEngine, WorkerHandle
 
 logger = logging.getLogger(__name__)
 
@@ -20,6 +21,14 @@ LOOK_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 30.0
 HEALTHY_AFTER_SECONDS = 60.0
 """A worker that lived as long isn't held against its successor."""
+
+
+def build_supervisor(settings: Settings) -> "Supervisor":
+    """A supervisor of processes of this machine, with the data folder and the database they need."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    database = Database(settings.url_of_database())
+    migrate(database)
+    return Supervisor(settings, database, LocalEngine(settings))
 
 
 class Supervisor:
