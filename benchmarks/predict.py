@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -47,6 +47,9 @@ LONGEST_START_SECONDS = 120
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
+Speeds = dict[tuple[str, int], list[float]]
+"""Requests/s of each round, by server and batch."""
+
 
 @dataclass(frozen=True)
 class Server:
@@ -74,35 +77,34 @@ def rows() -> list[Row]:
         model_path = save_model(folder / "artifacts" / RUN_ID)
         starting, resident = start_and_memory(folder)
         speeds = measure_speeds(folder, model_path)
-    against = [
-        ("parse only", "a FastAPI route that only parses", {1: 0.6}),
-        ("MLServer", "MLServer", {1: 3.0, 256: 2.0}),
-        ("BentoML", "BentoML", {1: 8.0, 256: 8.0}),
+    compared = [
+        ("parse only", "only parses", 1, 0.6),
+        ("MLServer", "MLServer", 1, 3.0),
+        ("MLServer", "MLServer", 256, 2.0),
+        ("BentoML", "BentoML", 1, 8.0),
     ]
-    measured = [
-        _row(speeds, name, description, batch, goal)
-        for name, description, goals in against
-        for batch, goal in goals.items()
-    ]
+    started = f"median of {STARTS}"
     return [
-        *measured,
-        Row(
-            "API process, start to /healthz", starting, 2, at_most=True, unit="s", note=f"median of {STARTS}"
-        ),
+        *(_row(speeds, *comparison) for comparison in compared),
+        Row("API process, start to /healthz", starting, 2, at_most=True, unit="s", note=started),
         Row("API process, resident with one model", resident, 200, at_most=True, unit="MB"),
     ]
 
 
-def _row(
-    speeds: Mapping[tuple[str, int], list[float]], name: str, description: str, batch: int, goal: float
-) -> Row:
-    what = f"predict, batch of {batch}, requests/s, against {description}"
-    theirs = speeds.get((name, batch))
-    if theirs is None:
+def _row(speeds: Speeds, name: str, description: str, batch: int, goal: float) -> Row:
+    what = f"predict, batch of {batch}, against {description}"
+    if (name, batch) not in speeds:
         return Row(what, None, goal, note="make bench-peers installs it")
-    ours = speeds["Kerb", batch]
-    ratio = median(a / b for a, b in zip(ours, theirs, strict=True))
-    return Row(what, ratio, goal, note=f"{median(ours):,.0f} against {median(theirs):,.0f} requests/s")
+    ours, theirs = median(speeds["Kerb", batch]), median(speeds[name, batch])
+    note = f"{ours:,.0f} against {theirs:,.0f} requests/s"
+    return Row(what, ratio(speeds, name, batch), goal, note=note)
+
+
+def ratio(speeds: Speeds, name: str, batch: int) -> float:
+    """How many times as many requests/s Kerb answers: the median of the rounds' ratios."""
+    return median(
+        ours / theirs for ours, theirs in zip(speeds["Kerb", batch], speeds[name, batch], strict=True)
+    )
 
 
 def save_model(folder: Path) -> Path:
@@ -155,8 +157,8 @@ def start_and_memory(folder: Path) -> tuple[float, float]:
     return median(seconds), resident
 
 
-def measure_speeds(folder: Path, model_path: Path) -> dict[tuple[str, int], list[float]]:
-    """Requests/s of each round, by server and batch."""
+def measure_speeds(folder: Path, model_path: Path) -> Speeds:
+    """Asks all servers in turns."""
     with ExitStack() as stack:
         servers = [stack.enter_context(server) for server in _servers(folder, model_path)]
         loads = {
@@ -167,7 +169,7 @@ def measure_speeds(folder: Path, model_path: Path) -> dict[tuple[str, int], list
         send = stack.enter_context(client())
         for load in loads.values():
             send(load)
-        speeds: dict[tuple[str, int], list[float]] = {key: [] for key in loads}
+        speeds: Speeds = {key: [] for key in loads}
         for _ in range(ROUNDS):
             for batch in BATCHES:
                 for server in servers:

@@ -7,7 +7,6 @@ that fails are they walked through for the one to blame.
 
 import struct
 from collections.abc import Callable, Iterable, Sequence
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -144,13 +143,21 @@ def _pack(rows: list[Any], model_input: ModelInput, maybe_booleans: bool) -> Arr
             if wanted not in (length, None):
                 return None
             lengths.append(length)
-            values = list(chain.from_iterable(values))
+            values = _joined(values)
         if maybe_booleans and bool in set(map(type, values)):
             return None
         packed = struct.pack(f"={len(values)}{_STRUCT_FORMATS[model_input.dtype]}", *values)
     except (KeyError, TypeError, ValueError, OverflowError, struct.error):
         return None
     return np.frombuffer(packed, model_input.dtype).reshape(lengths)
+
+
+def _joined(lists: Iterable[Any]) -> list[Any]:
+    """The elements of all lists in one; by whole lists, which is quicker than one element at a time."""
+    joined: list[Any] = []
+    for elements in lists:
+        joined += elements
+    return joined
 
 
 def _full_shape(shape: tuple[int | None, ...], rows: list[Any]) -> tuple[int, ...]:
