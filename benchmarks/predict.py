@@ -144,7 +144,7 @@ def save_model(folder: Path) -> Path:
 
 
 def start_and_memory(folder: Path) -> tuple[float, float, float]:
-    """Seconds from starting the process to the first answer of `/healthz` and of `/predict`; MB after that."""
+    """Seconds from starting the process to an answer of `/healthz` and of `/predict`; MB after that."""
     to_health, to_prediction, resident = [], [], []
     body = kerb_body(np.zeros((256, WIDTHS[0]), np.float32))
     for _ in range(STARTS):
