@@ -16,6 +16,7 @@ clients and tests compare; the message says what was expected and what was recei
         ├── ModelRejected        Keras refused what the document asked for
         ├── Diverged             the loss wasn't finite
         ├── LossNotDifferentiable  the total has no gradient with respect to the weights
+        ├── CheckpointRefused    a state to go on from is that of another structure
         ├── ExportFailed         the written model doesn't predict what the trained one does
         └── WorkerLost           the worker died more often than a run may be tried
 """
@@ -155,6 +156,12 @@ class LossNotDifferentiable(RunError):
     """The gradient of the total is zero or missing for every weight."""
 
     code = "loss_not_differentiable"
+
+
+class CheckpointRefused(RunError):
+    """A checkpoint doesn't hold a state of this run, as after a change of the program's structure."""
+
+    code = "checkpoint_refused"
 
 
 class ExportFailed(RunError):

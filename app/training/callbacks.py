@@ -1,7 +1,8 @@
 """Early stopping and plateau reduction, inside the compiled loop.
 
 Both follow Keras's callbacks of the same names to the epoch: the same comparison, the same patience.
-Each is a pure function from its own state and the epoch's figures to its next state.
+Each is a pure function from its own state and the epoch's figures to its next state. Their `mode` is `min`
+or `max`; `app.spec.columns.with_mode` has told which one `auto` is.
 """
 
 import math
@@ -13,20 +14,6 @@ import tensorflow as tf
 from app.spec.fit import EarlyStopping, ReduceLROnPlateau
 
 State = dict[str, Any]
-
-RISING_WORDS = ("acc", "auc", "precision", "recall", "f1", "r2", "cosine_similarity")
-
-
-def rises(monitor: str, mode: str) -> bool:
-    """Whether a larger value of a monitored figure is a better one.
-
-    Args:
-        monitor: the figure's column, for instance `val_accuracy`.
-        mode: `min`, `max`, or `auto`, which tells by the figure's name.
-    """
-    if mode == "auto":
-        return "loss" not in monitor and any(word in monitor for word in RISING_WORDS)
-    return mode == "max"
 
 
 def improves(value: tf.Tensor, reference: tf.Tensor, min_delta: float, rising: bool) -> tf.Tensor:
@@ -47,7 +34,7 @@ class EarlyStop:
     def __init__(self, spec: EarlyStopping, column: int) -> None:
         self.spec = spec
         self.column = column
-        self.rising = rises(spec.monitor, spec.mode)
+        self.rising = spec.mode == "max"
 
     def initial(self, weights: Sequence[tf.Tensor]) -> State:
         """The state before the first epoch."""
@@ -104,7 +91,7 @@ class Plateau:
     def __init__(self, spec: ReduceLROnPlateau, column: int) -> None:
         self.spec = spec
         self.column = column
-        self.rising = rises(spec.monitor, spec.mode)
+        self.rising = spec.mode == "max"
 
     def initial(self) -> State:
         """The state before the first epoch."""

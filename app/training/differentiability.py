@@ -40,6 +40,8 @@ def check_differentiable(
     Raises:
         LossNotDifferentiable: names the term to blame, points to it, and says what to use instead.
     """
+    if not weights:
+        raise LossNotDifferentiable("Expected a weight to train; the model has none.", "/model")
     counting = [term for term in terms if term.strength]
     gradients = _gradients(counting, forward, weights)
     for term, gradient in zip(counting, gradients, strict=True):

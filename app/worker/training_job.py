@@ -12,7 +12,7 @@ import orjson
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.database import Database, utc_now
-from app.errors import InvalidDocument, RunError
+from app.errors import CheckpointRefused, InvalidDocument, RunError
 from app.runs.files import RunFiles, publish_folder
 from app.runs.history import append_block, cut_history, read_history
 from app.runs.service import get_inline_data
@@ -124,10 +124,18 @@ class TrainingJob:
 
     def _train(self) -> None:
         spec = self._load_document()
+        try:
+            fitted = self._fit(spec)
+        except CheckpointRefused:
+            logger.warning("checkpoint is of another structure, beginning anew run=%s", self._claim.run_id)
+            self._checkpoints.remove()
+            fitted = self._fit(spec)
+        self._finish(spec, fitted)
+
+    def _fit(self, spec: RunSpec) -> FittedRun:
         checkpoint = self._resume()
         payload = None if checkpoint is None else checkpoint.payload
-        fitted = fit_run(spec, self, payload, self._settings.checkpoint_seconds)
-        self._finish(spec, fitted)
+        return fit_run(spec, self, payload, self._settings.checkpoint_seconds)
 
     def _load_document(self) -> RunSpec:
         with self._database.reading() as session:

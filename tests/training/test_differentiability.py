@@ -81,3 +81,9 @@ def test_a_term_of_strength_zero_does_not_count():
 def test_a_gradient_that_is_zero_only_by_chance_passes():
     """At weights of zero both predictions are exactly at the minimum."""
     check_differentiable([term(lambda y: tf.reduce_mean((y - 0.5) ** 2))], forward, [tf.zeros((2, 1))])
+
+
+def test_a_model_without_a_weight_to_train_is_refused():
+    with pytest.raises(LossNotDifferentiable, match="Expected a weight to train") as caught:
+        check_differentiable([term(squares)], lambda _: forward(WEIGHTS), [])
+    assert caught.value.pointer == "/model"

@@ -57,6 +57,28 @@ IMAGES: Document = {
     "fit": {"epochs": 5, "batch_size": 8, "shuffle": False},
 }
 
+MASKED: Document = {
+    "seed": 3,
+    "dataset": {
+        "inline": {
+            "x": np.random.default_rng(0).integers(0, 4, (40, 5)).tolist(),
+            "y": np.random.default_rng(1).normal(size=(40, 5, 1)).round(2).tolist(),
+        }
+    },
+    "split": {"train": {"rows": [0, 30]}, "validation": {"rows": [30, 40]}},
+    "model": {
+        "layers": [
+            {"type": "Embedding", "input_dim": 4, "output_dim": 3, "mask_zero": True},
+            {"type": "GRU", "units": 4, "return_sequences": True},
+            {"type": "Dense", "units": 1},
+        ]
+    },
+    "loss": "mean_squared_error",
+    "metrics": ["mean_absolute_error"],
+    "fit": {"epochs": 5, "batch_size": 8, "shuffle": False},
+}
+"""Padded sequences: the mask reaches the layers, the loss and the metric."""
+
 NOISY: Document = changed(
     DOCUMENT,
     model={
@@ -96,7 +118,9 @@ def keras_fit(document: Document, **options: Any) -> tuple[keras.Model, dict[str
     return model, history.history
 
 
-@pytest.mark.parametrize("document", [DOCUMENT, CLASSES, IMAGES], ids=["regression", "classes", "images"])
+@pytest.mark.parametrize(
+    "document", [DOCUMENT, CLASSES, IMAGES, MASKED], ids=["regression", "classes", "images", "masked"]
+)
 def test_trains_as_keras_does(document: Document) -> None:
     fitted, recorder = fit(document)
     model, history = keras_fit(document)

@@ -15,10 +15,12 @@ from app.runs.service import build_run, cancel_run, create_run
 from app.runs.tables import RunDataRow, RunRow
 from app.settings import Settings
 from app.spec.parsing import parse_run
+from app.training.checkpoint import to_bytes
 from app.worker.checkpoints import Checkpoints
 from app.worker.claim import claim_run, requeue_of_worker
 from app.worker.training_job import TrainingJob
 from tests.support.documents import long_document, tiny_document
+from tests.support.training import prepared
 
 
 @pytest.fixture
@@ -149,19 +151,41 @@ def test_a_disk_that_takes_no_artifacts_fails_the_run(database: Database, settin
     assert run.error["code"] == "storage_failed"
 
 
+@pytest.mark.parametrize("of", ["nothing", "another model"])
+def test_a_checkpoint_of_another_structure_costs_the_epochs_and_not_the_run(
+    database: Database, settings: Settings, of: str
+) -> None:
+    run_id = enqueue(database, tiny_document(epochs=30))
+    payload = b"whole, but no training state"
+    if of == "another model":
+        document = tiny_document()
+        document["model"]["layers"][0]["units"] += 1
+        payload = to_bytes(prepared(document).state)
+    Checkpoints(RunFiles(settings.data_dir).checkpoints(run_id)).save(0, payload)
+
+    claim_job(database, settings).run()
+
+    assert row(database, run_id).status == "succeeded"
+    assert recorded_epochs(database, run_id) == list(range(1, 31))
+
+
 def test_an_error_that_nobody_foresaw_fails_the_run_in_plain_words(
     database: Database, settings: Settings
 ) -> None:
     run_id = enqueue(database, tiny_document(epochs=30))
-    Checkpoints(RunFiles(settings.data_dir).checkpoints(run_id)).save(0, b"whole, but no training state")
+    job = claim_job(database, settings)
 
-    claim_job(database, settings).run()
+    def report(block: Any) -> None:
+        raise ZeroDivisionError(f"{block.first_epoch} by nothing")
+
+    job.report = report  # type: ignore[method-assign]
+    job.run()
 
     run = row(database, run_id)
     assert run.status == "failed"
     assert run.error is not None
     assert run.error["code"] == "internal_error"
-    assert "Traceback" not in run.error["message"]
+    assert "ZeroDivisionError" not in run.error["message"]
     assert files_of(settings, run_id) == []
 
 
