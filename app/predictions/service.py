@@ -1,5 +1,13 @@
 """Scores what a request asks for. Knows no HTTP.
 
+Whatever a request names is resolved first, once, to a `Served`; what scores it is a `Scorer`, and stays the
+same to the end of the request, whatever happens to the run or the name meanwhile. Another protocol does
+
+    served = await state.predictor.resolve(ModelTarget("spam"))
+    outputs = await state.predictor.score(served.scorer, {"x": array})
+
+and finds names, shapes and dtypes in `served.scorer.signature`, the version in `served.target`.
+
 The event loop's thread scores small requests itself, as handing them to another thread would cost more than
 the scoring; large ones, and slow models, go to a pool of threads, as many as there are cores, so that small
 requests don't wait for them.
@@ -15,10 +23,12 @@ from typing import Any, TypeVar
 import orjson
 
 from app.database import Database
-from app.errors import Conflict
+from app.errors import Conflict, NotFound
 from app.predictions.documents import PredictRequest, read_request
 from app.predictions.instances import read_instances
-from app.predictions.sessions import Array, ModelCache, ServedModel, open_model
+from app.predictions.scorers import Ensemble, Scorer, Served, check_same_tensors
+from app.predictions.sessions import BYTES_PER_NUMBER, Array, ModelCache, ServedModel, open_model
+from app.predictions.targets import EnsembleTarget, ModelTarget, RunTarget, Target
 from app.runs.files import RunFiles
 from app.runs.service import get_succeeded_run
 from app.statistics import elements_above
@@ -60,14 +70,50 @@ class Predictor:
             request = read_request(body)
         else:
             request = await self._in_thread(read_request, body)
-        model = self._models.get(request.run_id) or await self._open(request.run_id)
+        model = await self._model_of(request.run_id)
         if len(body) <= min(LOOP_BYTES, model.quick_bytes):
             return answer(model, request)
         return await self._in_thread(answer, model, request)
 
+    async def resolve(self, target: Target) -> Served:
+        """What scores a target, and goes on doing so as long as the caller keeps it.
+
+        Raises:
+            InvalidDocument: the runs of an ensemble don't go together.
+            NotFound: there is no such run, model or version.
+            Conflict: a run has no model, or not yet.
+        """
+        match target:
+            case RunTarget(run_id):
+                return Served(target, await self._model_of(run_id))
+            case EnsembleTarget(run_ids, combine):
+                members = [await self._model_of(run_id) for run_id in run_ids]
+                check_same_tensors([member.signature for member in members], "/run_ids")
+                return Served(target, Ensemble(members, combine))
+            case ModelTarget(name, _):
+                raise NotFound(f"There is no model {name!r}.")
+
+    async def score(self, scorer: Scorer, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """The outputs by name, each (n, …), for inputs by name, each (n, …); in a thread where that is slow.
+
+        Args:
+            scorer: what `resolve` gave.
+            inputs: arrays of the signature's dtypes and shapes, n ≥ 1 the same for all.
+
+        Raises:
+            InvalidDocument: the model can't take these numbers.
+        """
+        elements = sum(array.size for array in inputs.values())
+        if elements * BYTES_PER_NUMBER <= min(LOOP_BYTES, scorer.quick_bytes):
+            return scorer.predict(inputs)
+        return await self._in_thread(scorer.predict, inputs)
+
     def close(self) -> None:
         """Ends the threads, once they have done what they are at."""
         self._threads.shutdown()
+
+    async def _model_of(self, run_id: str) -> ServedModel:
+        return self._models.get(run_id) or await self._open(run_id)
 
     async def _open(self, run_id: str) -> ServedModel:
         """Opens a run's model, once for all requests that wait for it."""

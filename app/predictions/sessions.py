@@ -31,7 +31,7 @@ QUICK_SECONDS = 0.001
 _PROBE_ELEMENTS = 1024
 """How many input elements a model is timed with, besides a single sample."""
 
-_BYTES_PER_NUMBER = 8
+BYTES_PER_NUMBER = 8
 """About what a number takes in a request's body."""
 
 
@@ -146,7 +146,7 @@ def open_model(folder: Path) -> ServedModel:
     session = onnxruntime.InferenceSession(content, _session_options(), providers=["CPUExecutionProvider"])
     inputs = tuple(_model_input(tensor) for tensor in signature.inputs)
     output_names = [tensor.name for tensor in signature.outputs]
-    quick_bytes = _BYTES_PER_NUMBER * _quick_elements(session, output_names, inputs)
+    quick_bytes = BYTES_PER_NUMBER * _quick_elements(session, output_names, inputs)
     return ServedModel(str(folder), stamp, signature, inputs, output_names, session, quick_bytes)
 
 
