@@ -26,7 +26,7 @@ class Scorer(Protocol):
 
     @property
     def quick_bytes(self) -> float:
-        """About the largest body, in bytes, that it scores within a millisecond; 0 for what is always slow."""
+        """About the largest body that it scores within a millisecond, in bytes; 0 for what is slow."""
 
     def predict(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """The outputs by name, each (n, …), in the signature's order, for inputs by name, each (n, …).
