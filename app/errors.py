@@ -12,11 +12,11 @@ clients and tests compare; the message says what was expected and what was recei
     ├── UnsupportedMediaType     a body in a form that the route doesn't read
     ├── TooLarge                 a limit of the service was exceeded
     ├── Unavailable              a part of the service isn't ready; try again later
+    ├── CheckpointRefused        a state to go on from is that of another structure
     └── RunError                 a run ended without a model
         ├── ModelRejected        Keras refused what the document asked for
         ├── Diverged             the loss wasn't finite
         ├── LossNotDifferentiable  the total has no gradient with respect to the weights
-        ├── CheckpointRefused    a state to go on from is that of another structure
         ├── ExportFailed         the written model doesn't predict what the trained one does
         └── WorkerLost           the worker died more often than a run may be tried
 """
@@ -124,6 +124,13 @@ class Unavailable(KerbError):
     title = "Not available now"
 
 
+class CheckpointRefused(KerbError):
+    """A checkpoint doesn't hold a state of this run, as after a change of the program's structure."""
+
+    code = "checkpoint_refused"
+    title = "The checkpoint is of another structure"
+
+
 class RunError(KerbError):
     """A run ended without a model.
 
@@ -156,12 +163,6 @@ class LossNotDifferentiable(RunError):
     """The gradient of the total is zero or missing for every weight."""
 
     code = "loss_not_differentiable"
-
-
-class CheckpointRefused(RunError):
-    """A checkpoint doesn't hold a state of this run, as after a change of the program's structure."""
-
-    code = "checkpoint_refused"
 
 
 class ExportFailed(RunError):
