@@ -14,6 +14,8 @@ from app.bodies import json_answer, problems
 from app.database import Database, utc_now
 from app.errors import Unavailable
 from app.losses.endpoints import router as losses_router
+from app.models.endpoints import router as models_router
+from app.models.names import ModelNames
 from app.predictions.endpoints import PredictionShortcut
 from app.predictions.endpoints import router as predictions_router
 from app.predictions.service import Predictor
@@ -36,8 +38,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or Settings()
     database = Database(settings.url_of_database())
     files = RunFiles(settings.data_dir)
-    predictor = Predictor(files, database, settings.open_models)
-    state = State(settings, database, files, RunWatcher(database), predictor)
+    names = ModelNames(database)
+    predictor = Predictor(files, database, names, settings.open_models)
+    state = State(settings, database, files, RunWatcher(database), names, predictor)
     app = FastAPI(
         title="Kerb",
         version=__version__,
@@ -50,6 +53,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     add_problem_handlers(app)
     app.add_middleware(PredictionShortcut)
     app.include_router(runs_router)
+    app.include_router(models_router)
     app.include_router(losses_router)
     app.include_router(predictions_router)
     app.add_api_route("/healthz", get_health, tags=["service"], response_class=Response)

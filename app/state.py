@@ -6,6 +6,7 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 
 from app.database import Database
+from app.models.names import ModelNames
 from app.predictions.service import Predictor
 from app.runs.files import RunFiles
 from app.runs.waiting import RunWatcher
@@ -21,6 +22,7 @@ class State:
         database: the one database.
         files: where artifacts lie.
         watcher: tells when a run ends.
+        names: tells which runs a model's name stands for.
         predictor: scores with the models of finished runs.
     """
 
@@ -28,6 +30,7 @@ class State:
     database: Database
     files: RunFiles
     watcher: RunWatcher
+    names: ModelNames
     predictor: Predictor
 
 

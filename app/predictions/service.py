@@ -23,7 +23,8 @@ from typing import Any, TypeVar
 import orjson
 
 from app.database import Database
-from app.errors import Conflict, NotFound
+from app.errors import Conflict
+from app.models.names import ModelNames, ModelVersion
 from app.predictions.documents import PredictRequest, read_request
 from app.predictions.instances import read_instances
 from app.predictions.scorers import Ensemble, Scorer, Served, check_same_tensors
@@ -47,12 +48,14 @@ class Predictor:
     Args:
         files: where models lie.
         database: asked only about runs that have no model.
+        names: tells which runs a model's name stands for.
         capacity: how many models to keep open.
     """
 
-    def __init__(self, files: RunFiles, database: Database, capacity: int) -> None:
+    def __init__(self, files: RunFiles, database: Database, names: ModelNames, capacity: int) -> None:
         self._files = files
         self._database = database
+        self._names = names
         self._models = ModelCache(capacity)
         self._opening: dict[str, asyncio.Task[ServedModel]] = {}
         self._threads = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="predict")
@@ -90,8 +93,10 @@ class Predictor:
                 members = [await self._model_of(run_id) for run_id in run_ids]
                 check_same_tensors([member.signature for member in members], "/run_ids")
                 return Served(target, Ensemble(members, combine))
-            case ModelTarget(name, _):
-                raise NotFound(f"There is no model {name!r}.")
+            case ModelTarget():
+                found = self._names.get(target) or await self._find_version(target)
+                served = await self.resolve(found.members)
+                return Served(found.target, served.scorer)
 
     async def score(self, scorer: Scorer, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """The outputs by name, each (n, …), for inputs by name, each (n, …); in a thread where that is slow.
@@ -111,6 +116,12 @@ class Predictor:
     def close(self) -> None:
         """Ends the threads, once they have done what they are at."""
         self._threads.shutdown()
+
+    async def _find_version(self, target: ModelTarget) -> ModelVersion:
+        changes = self._names.changes
+        found = await self._in_thread(self._names.read, target)
+        self._names.keep(target, found, changes)
+        return found
 
     async def _model_of(self, run_id: str) -> ServedModel:
         return self._models.get(run_id) or await self._open(run_id)

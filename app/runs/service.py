@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from app.database import utc_now
 from app.errors import Conflict, IdempotencyMismatch, NotFound
 from app.ids import new_id
+from app.models.tables import ModelRunRow
 from app.runs.tables import ENDED, RunDataRow, RunRow, RunStatus, RunTagRow
 from app.spec.run import RunSpec
 
@@ -218,14 +219,26 @@ def delete_run(session: Session, run_id: str) -> None:
 
     Raises:
         NotFound: there is none.
-        Conflict: it's being trained; cancel it first.
+        Conflict: it's being trained, or a model names it.
     """
     unless_running = delete(RunRow).where(RunRow.id == run_id, RunRow.status != "running")
-    if session.execute(unless_running.returning(RunRow.id)).first() is None:
+    try:
+        with session.begin_nested():
+            deleted = session.execute(unless_running.returning(RunRow.id)).first()
+    except IntegrityError as error:  # the database keeps what a model names
+        raise _named_by_models(session, run_id) from error
+    if deleted is None:
         run = get_run(session, run_id)
         raise Conflict(
             f"Expected a run that is not being trained; run {run.id} is {run.status}. Cancel it first."
         )
+
+
+def _named_by_models(session: Session, run_id: str) -> Conflict:
+    named = select(ModelRunRow.name, ModelRunRow.version).where(ModelRunRow.run_id == run_id).distinct()
+    versions = session.execute(named.order_by(ModelRunRow.name, ModelRunRow.version).limit(5))
+    listing = ", ".join(f"version {version} of {name!r}" for name, version in versions)
+    return Conflict(f"Expected a run that no model names; run {run_id} is in {listing}. Delete that first.")
 
 
 def find_ended(session: Session, run_ids: Sequence[str]) -> set[str]:

@@ -10,6 +10,7 @@ from numpy.testing import assert_array_equal
 
 from app.database import Database
 from app.errors import InvalidDocument, NotFound
+from app.models.names import ModelNames
 from app.predictions.scorers import votes
 from app.predictions.service import Predictor
 from app.predictions.targets import EnsembleTarget, RunTarget, Target
@@ -23,7 +24,7 @@ def predictor(database: Database, tmp_path: Path, save_scaling: Callable[..., No
     for factor in (1, 2, 6):
         save_scaling(tmp_path / "artifacts" / f"run_{factor}", float(factor))
     save_scaling(tmp_path / "artifacts" / "run_wide", width=3)
-    predictor = Predictor(RunFiles(tmp_path), database, capacity=2)
+    predictor = Predictor(RunFiles(tmp_path), database, ModelNames(database), capacity=2)
     yield predictor
     predictor.close()
 
