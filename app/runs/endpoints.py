@@ -18,7 +18,7 @@ from app.runs.files import ARTIFACTS
 from app.runs.history import read_history
 from app.runs.service import RunFilter
 from app.runs.tables import RunStatus
-from app.spec.checks import check_run
+from app.spec.checks import ModelSummary, check_run
 from app.spec.parsing import parse_run
 from app.spec.run import RunSpec
 from app.state import Shared, State
@@ -86,6 +86,7 @@ def _create_run(state: State, body: bytes, idempotency_key: str | None) -> str:
     check_run(spec)
     new = service.build_run(spec, body_hash, idempotency_key)
     with state.database.writing() as session:
+        service.check_start(session, spec.start_from)
         return service.create_run(session, new).id
 
 
@@ -109,10 +110,18 @@ def _answer_run(
     responses=problems(413, 415, 422),
     openapi_extra=json_body(RunSpec),
 )
-async def validate_run(request: Request) -> Response:
+async def validate_run(request: Request, state: Shared) -> Response:
     """Checks a run document to the end, shapes included, and trains nothing."""
     body = await read_json_body(request)
-    return json_answer(asdict(await run_in_threadpool(lambda: check_run(parse_run(body)))))
+    return json_answer(asdict(await run_in_threadpool(_check_run, state, body)))
+
+
+def _check_run(state: State, body: bytes) -> ModelSummary:
+    spec = parse_run(body)
+    summary = check_run(spec)
+    with state.database.reading() as session:
+        service.check_start(session, spec.start_from)
+    return summary
 
 
 @router.get("/runs", response_model=schemas.RunList, responses=problems(422))

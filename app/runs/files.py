@@ -4,9 +4,13 @@ import os
 import shutil
 from pathlib import Path
 
+CONTINUATION = "continuation.npz"
+"""Weights and multipliers of a finished run, for another to start from."""
+
 ARTIFACTS = {
     "model.keras": "application/octet-stream",
     "model.onnx": "application/octet-stream",
+    CONTINUATION: "application/octet-stream",
     "signature.json": "application/json",
     "run.json": "application/json",
     "history.csv": "text/csv; charset=utf-8",

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.database import utc_now
-from app.errors import Conflict, IdempotencyMismatch, NotFound
+from app.errors import Conflict, IdempotencyMismatch, InvalidDocument, NotFound
 from app.ids import new_id
 from app.models.tables import ModelRunRow
 from app.runs.tables import ENDED, RunDataRow, RunRow, RunStatus, RunTagRow
@@ -159,6 +159,20 @@ def get_succeeded_run(session: Session, run_id: str) -> RunRow:
     return run
 
 
+def check_start(session: Session, run_id: str | None) -> None:
+    """Checks that a new run can begin with what another left.
+
+    Raises:
+        InvalidDocument: there is no such run, or it didn't succeed, or hasn't yet.
+    """
+    if run_id is None:
+        return
+    try:
+        get_succeeded_run(session, run_id)
+    except (NotFound, Conflict) as error:
+        raise InvalidDocument.at("/start_from", error.message) from error
+
+
 def get_inline_data(session: Session, run_id: str) -> bytes | None:
     """The JSON of a run's inline dataset; None if its data lie elsewhere."""
     return session.scalar(select(RunDataRow.inline).where(RunDataRow.run_id == run_id))
@@ -219,8 +233,14 @@ def delete_run(session: Session, run_id: str) -> None:
 
     Raises:
         NotFound: there is none.
-        Conflict: it's being trained, or a model names it.
+        Conflict: it's being trained, a model names it, or another that hasn't ended starts from it.
     """
+    waiting = select(RunRow.id).where(
+        RunRow.status.not_in(ENDED), RunRow.document["start_from"].as_string() == run_id
+    )
+    started = session.scalars(waiting).first()
+    if started is not None:
+        raise Conflict(f"Expected a run from which no other is to start; run {started} starts from {run_id}.")
     unless_running = delete(RunRow).where(RunRow.id == run_id, RunRow.status != "running")
     try:
         with session.begin_nested():

@@ -32,6 +32,10 @@ class RunSpec(SpecModel):
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     """Everything random comes from it: initial weights, orders of the rows, dropout, augmentation."""
 
+    start_from: Annotated[str, Field(pattern="^run_[0-9a-f]{26}$")] | None = None
+    """Id of a run that has succeeded, with a model of the same weights: this one begins with its weights
+    and, for limits of the same quantity, with its multipliers."""
+
     dataset: Dataset
     """The samples."""
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from app.spec.losses import Loss, loss_parts
 from app.spec.run import RunSpec
-from app.training import checkpoint
+from app.training import checkpoint, warm_start
 from app.training.batches import State
 from app.training.constraints.guarantee import guaranteed_model
 from app.training.constraints.judgement import judge
@@ -37,6 +37,7 @@ class FittedRun:
         predictions: by split and output name, `(samples, …)`.
         samples: some rows of input by name, on which exported files are compared.
         verdicts: one a declared limit, on the training data.
+        continuation: what another run may start from.
     """
 
     model: keras.Model
@@ -45,10 +46,15 @@ class FittedRun:
     predictions: dict[str, Arrays]
     samples: Arrays
     verdicts: list[dict[str, Any]]
+    continuation: bytes
 
 
 def fit_run(
-    spec: RunSpec, reporter: Reporter, resume_from: bytes | None = None, checkpoint_seconds: float = 2.0
+    spec: RunSpec,
+    reporter: Reporter,
+    resume_from: bytes | None = None,
+    checkpoint_seconds: float = 2.0,
+    start_from: bytes | None = None,
 ) -> FittedRun:
     """Trains a run from its document, or from a checkpoint on.
 
@@ -57,13 +63,14 @@ def fit_run(
         reporter: is told of every epoch, keeps checkpoints, and may stop the training.
         resume_from: a checkpoint of this run; the result is the same as without the interruption.
         checkpoint_seconds: least time between two checkpoints.
+        start_from: the `continuation` of another run, for one that begins with its weights.
 
     Raises:
         RunError: the run can't give a model, for a reason that its class and message tell.
         InvalidDocument: the document's parts don't fit together.
         Interrupted: the reporter asked to stop.
     """
-    run = prepare(spec)
+    run = prepare(spec, start_from)
     if resume_from is None:
         check_gradient(run)
         state = run.state
@@ -95,6 +102,7 @@ def fit_run(
         predictions=predictions,
         samples={name: array[:COMPARED_SAMPLES] for name, array in run.splits["train"].inputs.items()},
         verdicts=verdicts,
+        continuation=warm_start.to_bytes(run.tapped, run.limits, state["constraints"]),
     )
 
 

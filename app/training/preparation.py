@@ -15,6 +15,7 @@ from app.spec.graph import Graph
 from app.spec.model import resolve_graph
 from app.spec.run import RunSpec
 from app.spec.split import split_rows
+from app.training import warm_start
 from app.training.augmentation import build_augmentation
 from app.training.batches import Rows, Schedule, State, take
 from app.training.build import build_model, tapped_model
@@ -70,8 +71,12 @@ class Preparation:
     state: State
 
 
-def prepare(spec: RunSpec) -> Preparation:
+def prepare(spec: RunSpec, start_from: bytes | None = None) -> Preparation:
     """Loads the data, builds the model and finds or makes the program.
+
+    Args:
+        spec: the document.
+        start_from: what another run left to begin with.
 
     Raises:
         ModelRejected: Keras refused the model.
@@ -98,7 +103,12 @@ def prepare(spec: RunSpec) -> Preparation:
     program = program_for(
         spec, rows, lambda: build_program(spec, graph, tapped, optimizer, objective, limits, samples)
     )
+    start = None if start_from is None else warm_start.from_bytes(start_from)
+    if start is not None:
+        warm_start.load_weights(tapped, start)
     state = program.initial_state(tapped, optimizer, rows["train"], spec.fit.epochs)
+    if start is not None and limits:
+        state["constraints"] = warm_start.with_multipliers(state["constraints"], limits, start)
     return Preparation(graph, model, tapped, splits, rows, objective, limits, program, state)
 
 

@@ -7,6 +7,7 @@ import orjson
 
 from app.artifacts import Signature, TensorSignature, write_signature
 from app.runs.answers import run_answer
+from app.runs.files import CONTINUATION
 from app.runs.history import History
 from app.runs.tables import RunRow
 from app.spec.run import RunSpec
@@ -19,7 +20,7 @@ _READABLE = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND
 
 
 def write_model(fitted: FittedRun, spec: RunSpec, folder: Path) -> None:
-    """Writes `model.keras`, `model.onnx` unless an operation has no ONNX form, and `signature.json`.
+    """Writes the model as Keras reads it and, where it has such a form, as ONNX; and what is told of it.
 
     Raises:
         ExportFailed: the written model doesn't predict what the trained one does.
@@ -45,6 +46,7 @@ def write_model(fitted: FittedRun, spec: RunSpec, folder: Path) -> None:
         ),
     )
     write_signature(signature, folder)
+    (folder / CONTINUATION).write_bytes(fitted.continuation)
 
 
 def write_documents(run: RunRow, inline: bytes | None, history: History, folder: Path) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.database import Database, utc_now
 from app.errors import CheckpointRefused, InvalidDocument, RunError
-from app.runs.files import RunFiles, publish_folder
+from app.runs.files import CONTINUATION, RunFiles, publish_folder
 from app.runs.history import append_block, cut_history, read_history
 from app.runs.service import get_inline_data
 from app.runs.tables import RunRow
@@ -134,8 +134,16 @@ class TrainingJob:
 
     def _fit(self, spec: RunSpec) -> FittedRun:
         checkpoint = self._resume()
-        payload = None if checkpoint is None else checkpoint.payload
-        return fit_run(spec, self, payload, self._settings.checkpoint_seconds)
+        seconds = self._settings.checkpoint_seconds
+        if checkpoint is not None:
+            return fit_run(spec, self, checkpoint.payload, seconds)
+        return fit_run(spec, self, None, seconds, self._load_start(spec))
+
+    def _load_start(self, spec: RunSpec) -> bytes | None:
+        """What the run that this one starts from has left; that can't be deleted meanwhile."""
+        if spec.start_from is None:
+            return None
+        return (self._files.artifacts(spec.start_from) / CONTINUATION).read_bytes()
 
     def _load_document(self) -> RunSpec:
         with self._database.reading() as session:

@@ -97,6 +97,7 @@ class Enforcement:
             "active": tf.constant(not any(limit.method in _LEARNING for limit in self.limits)),
             "start": tf.constant(0, tf.int32),
             "ready": tf.constant(False),
+            "warm": tf.constant(False),
             "watch": [initial_watch() for _ in self.limits],
             "kept": {
                 path: tf.ones_like(example.weights[path])
@@ -405,7 +406,7 @@ class Enforcement:
             "first": first,
             "last": tf.where(closes, mean, fall["last"]),
         }
-        return following, (rests | late) & ~state["active"]
+        return following, (rests | late | state["warm"]) & ~state["active"]
 
     def _observed(
         self,
