@@ -106,7 +106,8 @@ def prepare(spec: RunSpec, start_from: bytes | None = None) -> Preparation:
     start = None if start_from is None else warm_start.from_bytes(start_from)
     if start is not None:
         warm_start.load_weights(tapped, start)
-    state = program.initial_state(tapped, optimizer, rows["train"], spec.fit.epochs)
+    prices = [limit.constraint.weight or 0.0 for limit in limits]
+    state = program.initial_state(tapped, optimizer, rows["train"], spec.fit.epochs, prices)
     if start is not None and limits:
         state["constraints"] = warm_start.with_multipliers(state["constraints"], limits, start)
     return Preparation(graph, model, tapped, splits, rows, objective, limits, program, state)

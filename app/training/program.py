@@ -106,7 +106,12 @@ class Program:
         return names + (enforcement.columns if enforcement else ())
 
     def initial_state(
-        self, model: keras.Model, optimizer: keras.optimizers.Optimizer, rows: Rows, epochs: int
+        self,
+        model: keras.Model,
+        optimizer: keras.optimizers.Optimizer,
+        rows: Rows,
+        epochs: int,
+        prices: Sequence[float] = (),
     ) -> State:
         """The state before the first epoch, from the values of a model's and an optimizer's variables.
 
@@ -115,6 +120,7 @@ class Program:
             optimizer: likewise.
             rows: the training samples.
             epochs: how many the run has.
+            prices: the multiplier that each limit begins with.
         """
         trainable = [tf.constant(v.numpy()) for v in model.trainable_variables]
         non_trainable = [tf.constant(v.numpy()) for v in model.non_trainable_variables]
@@ -126,17 +132,22 @@ class Program:
             "optimizer": [tf.constant(v.numpy()) for v in optimizer.variables],
             "early_stop": self.early_stop.initial(trainable + non_trainable) if self.early_stop else {},
             "plateau": self.plateau.initial() if self.plateau else {},
-            "constraints": self._initial_constraints(trainable, non_trainable, rows, epochs),
+            "constraints": self._initial_constraints(trainable, non_trainable, rows, epochs, prices),
         }
 
     def _initial_constraints(
-        self, trainable: list[tf.Tensor], non_trainable: list[tf.Tensor], rows: Rows, epochs: int
+        self,
+        trainable: list[tf.Tensor],
+        non_trainable: list[tf.Tensor],
+        rows: Rows,
+        epochs: int,
+        prices: Sequence[float],
     ) -> State:
         if self.enforcement is None:
             return {}
         two = take(rows, None, tf.constant(0), min(2, self.training.samples))
         example, _ = self.forward(trainable, non_trainable, two, tf.constant([0, 0]), training=False)
-        return self.enforcement.initial(example, epochs, trainable + non_trainable)
+        return self.enforcement.initial(example, epochs, trainable + non_trainable, prices)
 
     def _run(
         self, state: State, rows: Mapping[str, Rows], strengths: tf.Tensor, seed: tf.Tensor, epochs: tf.Tensor

@@ -84,13 +84,17 @@ class Enforcement:
 
     # State
 
-    def initial(self, example: Batch, epochs: int, weights: Sequence[tf.Tensor]) -> State:
+    def initial(
+        self, example: Batch, epochs: int, weights: Sequence[tf.Tensor], prices: Sequence[float]
+    ) -> State:
         """The state before the first epoch.
 
         Args:
             example: some samples, to see shapes by.
             epochs: of the run.
             weights: the model's variables.
+            prices: the multiplier that each limit begins with; not those of `limits`, as runs with other
+                weights share the program.
         """
         return {
             "epochs": tf.constant(epochs, tf.int32),
@@ -111,8 +115,8 @@ class Enforcement:
                 "last": tf.constant(float("inf")),
             },
             "limits": [
-                [self._initial(limit, residuals, example) for residuals in limit.residuals]
-                for limit in self.limits
+                [self._initial(residuals, example, price) for residuals in limit.residuals]
+                for limit, price in zip(self.limits, prices, strict=True)
             ],
             "best": {
                 "found": tf.constant(False),
@@ -122,12 +126,11 @@ class Enforcement:
             },
         }
 
-    def _initial(self, limit: Limit, residuals: Residuals, example: Batch) -> State:
+    def _initial(self, residuals: Residuals, example: Batch, price: float) -> State:
         units = 1 if residuals.aggregate else residuals.value(example).shape[1]
         shape = (1 if residuals.aggregate else self.samples, units)
-        weight = limit.constraint.weight
         return {
-            "multiplier": tf.fill(shape, 0.0 if weight is None else float(weight)),
+            "multiplier": tf.fill(shape, price),
             "held": tf.ones(shape),
             "residual": tf.zeros(shape),
             "pace": tf.zeros(shape),

@@ -31,7 +31,8 @@ def value_of(constraint: Constraint, values: tf.Tensor) -> tf.Tensor:
     exempt = exempt_rows(constraint, values.shape[0])
     if exempt:
         violation = tf.where(largest_in_rows(violation[None], exempt)[0] > 0, -math.inf, violation)
-    return values[tf.argmax(violation)]
+    # Not by a slice: XLA takes its bounds for constants, and would compile anew for other data or seeds.
+    return tf.gather(values, tf.argmax(violation))
 
 
 def slack_of(constraint: Constraint, values: tf.Tensor) -> tf.Tensor:
