@@ -10,6 +10,8 @@ from typing import Any
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.spec.constraints import Constraint
+
 SIGNATURE = "signature.json"
 
 
@@ -24,6 +26,22 @@ class TensorSignature(BaseModel):
     """Lengths of its axes, the batch first; None where any length will do."""
     dtype: str
     """NumPy's name of its numbers: `float32`, `int32`."""
+    yes_above: float | None = None
+    """Of an output whose elements each say yes or no: above which number they say yes. Where it's None, the
+    largest along the last axis is the class, or, if that is 1 long, above 0.5 is yes."""
+
+
+class LimitSignature(BaseModel):
+    """A declared limit."""
+
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+
+    name: str
+    """As in the history and the verdicts."""
+    of: str | None
+    """The output whose predictions tell whether it holds; None where they don't tell it alone."""
+    constraint: Constraint
+    """As the run's document has it."""
 
 
 class Signature(BaseModel):
@@ -41,6 +59,8 @@ class Signature(BaseModel):
     """Above which elements of predictions are counted, unless a request says otherwise."""
     near_zero: float = 0.001
     """Largest absolute value that counts as nearly zero."""
+    limits: tuple[LimitSignature, ...] = ()
+    """The limits that the run's document declares."""
     guarantees: tuple[dict[str, Any], ...] = ()
     """The limits that every prediction holds, as the model projects it onto them: the `quantity` and one of
     `at_most`, `at_least` and `equals`."""

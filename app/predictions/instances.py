@@ -49,8 +49,8 @@ def read_instances(
         return _read_objects(instances, inputs, maybe_booleans, pointer)
     if len(inputs) == 1:
         (model_input,) = inputs
-        _check_rows(instances, pointer)
-        rows = _read_rows(instances, model_input, maybe_booleans, lambda row: f"{pointer}/{row}")
+        check_rows(instances, pointer)
+        rows = read_rows(instances, model_input, maybe_booleans, lambda row: f"{pointer}/{row}")
         return {model_input.name: rows}
     expected = f"rows for each of the inputs {_listing(inputs)}, by name"
     raise InvalidDocument.at(pointer, f"Expected {expected}; received {received(instances)}.")
@@ -65,8 +65,8 @@ def _read_named(
     for model_input in inputs:
         start = join(pointer, model_input.name)
         rows = named[model_input.name]
-        _check_rows(rows, start)
-        arrays[model_input.name] = _read_rows(rows, model_input, maybe_booleans, _rows_below(start))
+        check_rows(rows, start)
+        arrays[model_input.name] = read_rows(rows, model_input, maybe_booleans, rows_below(start))
     first = inputs[0].name
     for name, array in arrays.items():
         if len(array) != len(arrays[first]):
@@ -75,7 +75,8 @@ def _read_named(
     return arrays
 
 
-def _rows_below(start: str) -> RowPointer:
+def rows_below(start: str) -> RowPointer:
+    """Pointers to the rows of the list at `start`."""
     return lambda row: f"{start}/{row}"
 
 
@@ -91,7 +92,7 @@ def _read_objects(
 
     def read(model_input: ModelInput) -> Array:
         rows = [item[model_input.name] for item in objects]
-        return _read_rows(
+        return read_rows(
             rows, model_input, maybe_booleans, lambda row: join(f"{pointer}/{row}", model_input.name)
         )
 
@@ -112,12 +113,13 @@ def _listing(inputs: Sequence[ModelInput]) -> str:
     return ", ".join(f'"{model_input.name}"' for model_input in inputs)
 
 
-def _check_rows(rows: Any, pointer: str) -> None:
+def check_rows(rows: Any, pointer: str) -> None:
+    """Raises unless there is a list with at least one row."""
     if not isinstance(rows, list) or not rows:
         raise InvalidDocument.at(pointer, f"Expected a list of at least one row; received {received(rows)}.")
 
 
-def _read_rows(
+def read_rows(
     rows: list[Any], model_input: ModelInput, maybe_booleans: bool, row_pointer: RowPointer
 ) -> Array:
     """Nested lists as an array (n, …) of the input's shape and dtype, n ≥ 1."""

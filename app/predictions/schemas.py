@@ -1,8 +1,19 @@
 """What `POST /predict` takes and answers, for the OpenAPI document; the route itself reads bytes."""
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from app.models.documents import MOST_MEMBERS
+
+
+class WantedStatistics(BaseModel):
+    """Statistics that are told only when asked for."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    counts: bool = False
+    """Whether each count of elements above a threshold comes with the count of every sample."""
 
 
 class PredictDocument(BaseModel):
@@ -14,16 +25,37 @@ class PredictDocument(BaseModel):
         json_schema_extra={"example": {"run_id": "run_…", "instances": [[0.1, -0.4]], "threshold": 0.5}},
     )
 
-    run_id: str
-    """The run whose model is to predict; it must have succeeded."""
-    instances: list[Any] | dict[str, list[Any]]
+    run_id: str | None = None
+    """The run whose model is to predict; it must have succeeded. One of `run_id`, `model` and `run_ids` is
+    needed."""
+    model: str | None = None
+    """The named model that is to predict."""
+    version: int | None = Field(default=None, ge=1)
+    """Which version of the model; by default the current one."""
+    run_ids: list[str] | None = Field(default=None, min_length=1, max_length=MOST_MEMBERS)
+    """Runs of the same inputs and outputs that are to predict together."""
+    combine: Literal["mean", "vote"] | None = None
+    """How their predictions become one: `mean` (the default), or `vote`, the share of runs for each class."""
+    instances: list[Any] | dict[str, list[Any]] | None = None
     """Rows, `[[…], […]]`; or, as a model of several inputs needs it, an object of rows by input name, or a
     list of objects with one sample's values by input name. Finite numbers of the shape that the model takes;
-    at least one row."""
+    at least one row. One of `instances`, `inputs` and `columns` is needed."""
+    inputs: list[Any] | dict[str, list[Any]] | None = None
+    """The same under the name that TensorFlow Serving has for arrays by input name."""
+    columns: dict[str, list[Any]] | None = None
+    """Columns by name, a value for each sample, as of a data frame: `x` for an input whose samples have one
+    element, `x_0`, `x_1`, … for one with several, row by row. To a model of one input columns of any other
+    names may come, one for each element, in the order of the elements."""
     threshold: float | None = None
     """Above which elements are counted, instead of the thresholds of the run's document."""
     thresholds: list[float] | None = Field(default=None, min_length=1, max_length=1000)
     """Several of them."""
+    statistics: WantedStatistics | None = None
+    """Which further statistics are wanted."""
+    returned: Literal["probabilities", "classes"] | None = Field(default=None, alias="return")
+    """The predictions as they are (`probabilities`, the default), or the `classes` they say: the place of
+    the largest along the last axis; or 1 for yes and 0 for no, for each element of an output that was trained
+    with a binary loss, or that has one element a sample."""
 
 
 class PerSample(BaseModel):
@@ -54,6 +86,29 @@ class ElementsAbove(BaseModel):
     """Figures of the counts of each sample."""
     histogram: dict[str, int]
     """How many samples have a count, by the count."""
+    counts: list[int] | None = None
+    """The count of every sample, in their order; where it was asked for."""
+
+
+class LimitHeld(BaseModel):
+    """Where a declared limit stands on a batch."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    name: str
+    """As in the verdicts of the run."""
+    quantity: str
+    """What is limited."""
+    value: float | None = None
+    """Its value over this batch."""
+    limit: float | None = None
+    """The number that the document gives."""
+    satisfied: bool | None
+    """Whether the value holds the limit; null where the predictions alone don't tell."""
+    slack: float | None = None
+    """How far inside the limit the value is; negative is the violation."""
+    share_of_samples_satisfied: float | None = None
+    """Share of the samples that hold the limit by themselves."""
 
 
 class BatchStatistics(BaseModel):
@@ -63,6 +118,8 @@ class BatchStatistics(BaseModel):
 
     elements_above: list[ElementsAbove]
     """One for each threshold, and, of a model of several outputs, for each output."""
+    constraints: list[LimitHeld] | None = None
+    """The limits that the run's document declares, counted on this batch."""
 
 
 class PredictAnswer(BaseModel):
@@ -70,8 +127,16 @@ class PredictAnswer(BaseModel):
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
-    run_id: str
-    """The run whose model predicted."""
+    run_id: str | None = None
+    """The run whose model predicted, if a run was asked for."""
+    model: str | None = None
+    """The named model that predicted, if one was asked for."""
+    version: int | None = None
+    """Its version."""
+    run_ids: list[str] | None = None
+    """The runs that predicted together, if an ensemble was asked for."""
+    combine: Literal["mean", "vote"] | None = None
+    """How their predictions became one."""
     predictions: list[Any] | dict[str, list[Any]]
     """One for each instance, in their order; by output name if the model has several. A number that isn't
     finite is null."""

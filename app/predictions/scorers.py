@@ -3,12 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
-import numpy as np
-
-from app.artifacts import Signature
+from app.artifacts import Signature, TensorSignature
 from app.errors import InvalidDocument
+from app.predictions.classes import votes
 from app.predictions.sessions import Array, ModelInput
 from app.predictions.targets import Combine, Target
 
@@ -60,9 +59,8 @@ class Ensemble:
         mean: ŷ = 1/M · Σₘ ŷₘ
         vote: ŷ = 1/M · Σₘ e(ŷₘ)
 
-    where e is 1 at the class that a member predicts and 0 elsewhere: of outputs whose last axis is 1 long
-    the class 1 just where ŷₘ > 0.5, of others the largest element along the last axis, the first of equals.
-    So a vote answers the share of votes for each class.
+    where e is 1 for the class that a member predicts (`app.predictions.classes`) and 0 elsewhere. So a vote
+    answers the share of votes for each class.
 
     Attributes:
         members: the models, at least one.
@@ -75,9 +73,14 @@ class Ensemble:
     @cached_property
     def signature(self) -> Signature:
         """The first member's, without its guarantees, which a combination of predictions may break."""
+        first = self.members[0].signature
         parameters = sum(member.signature.parameters for member in self.members)
-        changes = {"parameters": parameters, "guarantees": ()}
-        return self.members[0].signature.model_copy(update=changes)
+        changes: dict[str, Any] = {"parameters": parameters, "guarantees": ()}
+        if (
+            self.combine == "vote"
+        ):  # a share of votes says yes where most do, whatever the members' outputs are
+            changes["outputs"] = tuple(map(_as_share, first.outputs))
+        return first.model_copy(update=changes)
 
     @property
     def inputs(self) -> tuple[ModelInput, ...]:
@@ -91,23 +94,18 @@ class Ensemble:
 
     def predict(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """The combined outputs by name, each (n, …)."""
+        yes_above = {tensor.name: tensor.yes_above for tensor in self.members[0].signature.outputs}
         combined: dict[str, Array] = {}
         for member in self.members:
             for name, output in member.predict(inputs).items():
-                term = output if self.combine == "mean" else votes(output)
+                term = output if self.combine == "mean" else votes(output, yes_above[name])
                 combined[name] = combined[name] + term if name in combined else term
         count = len(self.members)
         return {name: total / total.dtype.type(count) for name, total in combined.items()}
 
 
-def votes(output: Array) -> Array:
-    """1 at the class that each prediction says, 0 elsewhere; of the output's shape and dtype."""
-    if output.shape[-1] == 1:
-        return (output > 0.5).astype(output.dtype)
-    classes = output.argmax(axis=-1)
-    marked = np.zeros_like(output)
-    np.put_along_axis(marked, classes[..., np.newaxis], 1, axis=-1)
-    return marked
+def _as_share(tensor: TensorSignature) -> TensorSignature:
+    return tensor if tensor.yes_above is None else tensor.model_copy(update={"yes_above": 0.5})
 
 
 def check_same_tensors(signatures: Sequence[Signature], pointer: str) -> None:

@@ -16,23 +16,20 @@ requests don't wait for them.
 import asyncio
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
-
-import orjson
 
 from app.database import Database
 from app.errors import Conflict
 from app.models.names import ModelNames, ModelVersion
+from app.predictions.answers import json_of
 from app.predictions.documents import PredictRequest, read_request
-from app.predictions.instances import read_instances
 from app.predictions.scorers import Ensemble, Scorer, Served, check_same_tensors
 from app.predictions.sessions import BYTES_PER_NUMBER, Array, ModelCache, ServedModel, open_model
 from app.predictions.targets import EnsembleTarget, ModelTarget, RunTarget, Target
 from app.runs.files import RunFiles
 from app.runs.service import get_succeeded_run
-from app.statistics import elements_above
 
 LOOP_BYTES = 128 * 1024
 """Largest body that the event loop's thread parses itself: about 10,000 numbers, 1 ms."""
@@ -66,17 +63,17 @@ class Predictor:
         Raises:
             MalformedDocument: the body isn't JSON.
             InvalidDocument: a field is wrong, or an instance doesn't fit the model.
-            NotFound: there is no such run.
-            Conflict: the run has no model, or not yet.
+            NotFound: there is no such run, model or version.
+            Conflict: a run has no model, or not yet.
         """
         if len(body) <= LOOP_BYTES:
             request = read_request(body)
         else:
             request = await self._in_thread(read_request, body)
-        model = await self._model_of(request.run_id)
-        if len(body) <= min(LOOP_BYTES, model.quick_bytes):
-            return answer(model, request)
-        return await self._in_thread(answer, model, request)
+        served = await self.resolve(request.target)
+        if len(body) <= min(LOOP_BYTES, served.scorer.quick_bytes):
+            return answer(served, request)
+        return await self._in_thread(answer, served, request)
 
     async def resolve(self, target: Target) -> Served:
         """What scores a target, and goes on doing so as long as the caller keeps it.
@@ -150,32 +147,11 @@ class Predictor:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
 
 
-def answer(model: ServedModel, request: PredictRequest) -> bytes:
+def answer(served: Served, request: PredictRequest) -> bytes:
     """The JSON answer to a request.
 
     Raises:
         InvalidDocument: an instance doesn't fit the model.
     """
-    inputs = read_instances(request.instances, model.inputs, maybe_booleans=request.maybe_booleans)
-    outputs = model.predict(inputs)
-    thresholds = model.signature.thresholds if request.thresholds is None else request.thresholds
-    content: dict[str, Any] = {
-        "run_id": request.run_id,
-        "predictions": outputs if len(outputs) > 1 else next(iter(outputs.values())),
-        "statistics": {"elements_above": count_above(outputs, thresholds)},
-    }
-    if model.signature.guarantees:
-        content["guarantees"] = model.signature.guarantees
-    return orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
-
-
-def count_above(outputs: Mapping[str, Array], thresholds: Sequence[float]) -> list[dict[str, Any]]:
-    """`elements_above` for each threshold; of several outputs each, with its name under `output`."""
-    if len(outputs) == 1:
-        (predictions,) = outputs.values()
-        return [elements_above(predictions, threshold) for threshold in thresholds]
-    return [
-        {"output": name, **elements_above(predictions, threshold)}
-        for name, predictions in outputs.items()
-        for threshold in thresholds
-    ]
+    outputs = served.scorer.predict(request.arrays(served.scorer.inputs))
+    return json_of(served, outputs, request.wanted)

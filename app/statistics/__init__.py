@@ -6,8 +6,15 @@ without a positive prediction) or not finite is `None`.
 
 from app.statistics.activation_sparsity import activation_sparsity
 from app.statistics.classification import classification
-from app.statistics.elements_above import elements_above
+from app.statistics.elements_above import counts_above, elements_above
 from app.statistics.regression import regression
 from app.statistics.weight_sparsity import weight_sparsity
 
-__all__ = ["activation_sparsity", "classification", "elements_above", "regression", "weight_sparsity"]
+__all__ = [
+    "activation_sparsity",
+    "classification",
+    "counts_above",
+    "elements_above",
+    "regression",
+    "weight_sparsity",
+]

@@ -56,6 +56,17 @@ def elements_above(predictions: Array, threshold: float) -> dict[str, Any]:
     return _report(threshold, total, size, per_sample, histogram)
 
 
+def counts_above(predictions: Array, threshold: float) -> Array:
+    """How many elements of each sample are strictly greater than the threshold, integers (n,).
+
+    Args:
+        predictions: numbers, shape (n, …).
+        threshold: any finite number, compared as `elements_above` does.
+    """
+    counts: Array = np.count_nonzero(flat_samples(predictions > _representable(threshold)), axis=1)
+    return counts
+
+
 def _report(
     threshold: float, total: int, size: int, per_sample: Mapping[str, Any], histogram: dict[str, int]
 ) -> dict[str, Any]:

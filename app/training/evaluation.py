@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from app.spec.losses import Loss
+from app.spec.losses import Loss, LossSpec, loss_parts
 from app.statistics import activation_sparsity, classification, elements_above, regression, weight_sparsity
 from app.training.build import tapped_model
 
@@ -89,16 +89,35 @@ def split_statistics(
     return {"elements_above": above, **figures}
 
 
+def losses_of(loss: LossSpec, outputs: Sequence[str]) -> dict[str, list[Loss]]:
+    """The losses of each output."""
+    losses: dict[str, list[Loss]] = {output: [] for output in outputs}
+    for part in loss_parts(loss, outputs):
+        losses[part.output].append(part.loss)
+    return losses
+
+
+def yes_above(losses: Sequence[Loss]) -> float | None:
+    """Above which number an element says yes; None where the first loss that tells is of classes, or none."""
+    for loss in losses:
+        kind: str = loss.type
+        if kind in CLASS_LOSSES | CLASS_NUMBER_LOSSES:
+            return None
+        if kind in LABEL_LOSSES:
+            return 0.0 if kind in SIGNED_LOSSES or bool(getattr(loss, "from_logits", False)) else 0.5
+    return None
+
+
 def task_figures(predicted: Array, target: Array, losses: Sequence[Loss]) -> tuple[str, dict[str, Any]]:
     """Figures of classes or of numbers, as the first loss that tells which says."""
     for loss in losses:
         kind: str = loss.type
-        logits = kind in SIGNED_LOSSES or bool(getattr(loss, "from_logits", False))
         if kind in CLASS_LOSSES | CLASS_NUMBER_LOSSES:
             return "classification", classification(target, predicted)
         if kind in LABEL_LOSSES:
             labels = predicted.ndim > 1 and predicted.shape[-1] > 1
-            threshold = 0.0 if logits else 0.5
+            threshold = yes_above([loss])
+            assert threshold is not None
             return "classification", classification(
                 target, predicted, multi_label=labels, threshold=threshold
             )

@@ -9,13 +9,18 @@ from typing import Any
 import keras
 from numpy.typing import NDArray
 
-from app.spec.losses import Loss, loss_parts
 from app.spec.run import RunSpec
 from app.training import checkpoint, warm_start
 from app.training.batches import State
 from app.training.constraints.guarantee import guaranteed_model
 from app.training.constraints.judgement import judge
-from app.training.evaluation import layer_sparsity, model_weight_sparsity, predict, split_statistics
+from app.training.evaluation import (
+    layer_sparsity,
+    losses_of,
+    model_weight_sparsity,
+    predict,
+    split_statistics,
+)
 from app.training.loop import LoopOptions, Reporter, run_epochs
 from app.training.optimizers import averaged_weights
 from app.training.preparation import Preparation, check_gradient, prepare
@@ -130,9 +135,7 @@ def load_served_weights(run: Preparation, state: State) -> int:
 
 def summarize(spec: RunSpec, run: Preparation, predictions: dict[str, Arrays]) -> dict[str, Any]:
     """The statistics of the served model on each split, and of its weights."""
-    losses: dict[str, list[Loss]] = {output: [] for output in run.graph.outputs}
-    for part in loss_parts(spec.loss, list(run.graph.outputs)):
-        losses[part.output].append(part.loss)
+    losses = losses_of(spec.loss, list(run.graph.outputs))
     layers = [node.name for node in run.graph.nodes if node.inputs]
     near_zero = spec.statistics.near_zero
     splits = {

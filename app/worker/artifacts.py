@@ -5,12 +5,15 @@ from pathlib import Path
 
 import orjson
 
-from app.artifacts import Signature, TensorSignature, write_signature
+from app.artifacts import LimitSignature, Signature, TensorSignature, write_signature
 from app.runs.answers import run_answer
 from app.runs.files import CONTINUATION
 from app.runs.history import History
 from app.runs.tables import RunRow
+from app.spec.columns import limit_names
+from app.spec.constraints import Constraint
 from app.spec.run import RunSpec
+from app.training.evaluation import losses_of, yes_above
 from app.training.export import export
 from app.training.fit import FittedRun
 
@@ -30,15 +33,20 @@ def write_model(fitted: FittedRun, spec: RunSpec, folder: Path) -> None:
         logger.warning("model has no ONNX form folder=%s reason=%s", folder, report.reason)
     names = next(iter(fitted.predictions.values()))  # by output name, in the model's order
     inputs, outputs = fitted.model.inputs, fitted.model.outputs
+    losses = losses_of(spec.loss, list(names))
     signature = Signature(
         inputs=tuple(TensorSignature(name=x.name, shape=x.shape, dtype=x.dtype) for x in inputs),
         outputs=tuple(
-            TensorSignature(name=name, shape=y.shape, dtype=y.dtype)
+            TensorSignature(name=name, shape=y.shape, dtype=y.dtype, yes_above=yes_above(losses[name]))
             for name, y in zip(names, outputs, strict=True)
         ),
         parameters=fitted.model.count_params(),
         thresholds=tuple(spec.statistics.thresholds),
         near_zero=spec.statistics.near_zero,
+        limits=tuple(
+            LimitSignature(name=name, of=_limited_output(constraint, list(names)), constraint=constraint)
+            for name, constraint in zip(limit_names(spec), spec.constraints, strict=True)
+        ),
         guarantees=tuple(
             constraint.model_dump(mode="json", include={"quantity", constraint.limit_field})
             for constraint in spec.constraints
@@ -47,6 +55,14 @@ def write_model(fitted: FittedRun, spec: RunSpec, folder: Path) -> None:
     )
     write_signature(signature, folder)
     (folder / CONTINUATION).write_bytes(fitted.continuation)
+
+
+def _limited_output(constraint: Constraint, outputs: list[str]) -> str | None:
+    """The output that alone tells whether a limit holds; None for limits of weights and of other layers."""
+    of = constraint.quantity.of
+    if of is None:
+        return outputs[0]  # the only one, or the document would have been refused
+    return of if of in outputs else None
 
 
 def write_documents(run: RunRow, inline: bytes | None, history: History, folder: Path) -> None:

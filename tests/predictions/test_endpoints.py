@@ -8,9 +8,11 @@ from typing import Any
 
 import httpx
 import numpy as np
+import orjson
 import pytest
 from fastapi.testclient import TestClient
 
+from app.artifacts import LimitSignature
 from app.database import Database
 from app.main import create_app
 from app.predictions.schemas import PredictAnswer
@@ -19,8 +21,11 @@ from app.problems import Problem
 from app.runs.files import publish_folder
 from app.runs.tables import RunRow
 from app.settings import Settings
+from app.spec.constraints import Constraint
+from app.spec.parsing import parse
 from app.statistics import elements_above
 from tests.support.documents import tiny_document
+from tests.support.onnx_models import add_scaling_run
 
 
 @pytest.fixture
@@ -136,11 +141,149 @@ class TestAnswer:
         asked = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"]
         answered = operation["responses"]["200"]["content"]["application/json"]["schema"]["$ref"]
         schemas = document["components"]["schemas"]
-        assert schemas[asked.rpartition("/")[2]]["required"] == ["run_id", "instances"]
-        assert {"run_id", "predictions", "statistics"} == set(
-            schemas[answered.rpartition("/")[2]]["required"]
-        )
+        assert {"run_id", "model", "instances"} <= schemas[asked.rpartition("/")[2]]["properties"].keys()
+        assert {"predictions", "statistics"} == set(schemas[answered.rpartition("/")[2]]["required"])
         assert {"404", "409", "413", "415", "422"} <= operation["responses"].keys()
+
+
+class TestTargets:
+    @pytest.fixture(autouse=True)
+    def _runs(self, client: TestClient, database: Database, tmp_path: Path) -> None:
+        for factor in (1, 2, 3):
+            add_scaling_run(database, tmp_path, f"run_{factor}", factor)
+        for run_id in ("run_1", "run_2"):
+            assert client.put("/models/spam", json={"run_id": run_id}).is_success
+
+    def test_a_model_predicts_with_its_current_version_or_another(self, client: TestClient) -> None:
+        def ask(**fields: Any) -> tuple[int, Any]:
+            answer = client.post("/predict", json={"model": "spam", "instances": [[1, 2]], **fields}).json()
+            PredictAnswer.model_validate(answer)
+            assert answer["model"] == "spam"
+            return answer["version"], answer["predictions"]
+
+        assert ask() == (2, [[2, 4]])
+        assert ask(version=1) == (1, [[1, 2]])
+        client.post("/models/spam/rollback", json={"version": 1})
+        assert ask() == (1, [[1, 2]])
+        client.put("/models/spam", json={"run_ids": ["run_1", "run_3"]})
+        assert ask() == (3, [[2, 4]])
+
+    def test_runs_predict_together(self, client: TestClient) -> None:
+        document = {"run_ids": ["run_1", "run_3"], "instances": [[0.1, 0.4]]}
+        answer = client.post("/predict", json=document).json()
+        assert answer["predictions"] == [pytest.approx([0.2, 0.8])]
+        assert answer["statistics"]["elements_above"][0]["total"] == 1
+        voted = client.post("/predict", json={**document, "combine": "vote"}).json()
+        assert (voted["predictions"], voted["combine"]) == ([[0, 1]], "vote")
+
+    @pytest.mark.parametrize(
+        ("fields", "status", "pointer"),
+        [
+            ({"model": "ham"}, 404, None),
+            ({"model": "spam", "version": 3}, 404, None),
+            ({"model": "spam", "version": 0}, 422, "/version"),
+            ({"model": "spam", "version": 1.0}, 422, "/version"),
+            ({"model": 5}, 422, "/model"),
+            ({"model": "spam", "run_id": "run_1"}, 422, "/model"),
+            ({"run_id": "run_1", "version": 1}, 422, "/version"),
+            ({"run_id": "run_1", "combine": "mean"}, 422, "/combine"),
+            ({"run_ids": []}, 422, "/run_ids"),
+            ({"run_ids": ["run_1", 2]}, 422, "/run_ids/1"),
+            ({"run_ids": ["run_1"], "combine": "median"}, 422, "/combine"),
+            ({"run_ids": ["run_1", "run_9"]}, 404, None),
+            ({"model": "spam", "return": "both"}, 422, "/return"),
+            ({"model": "spam", "statistics": {"count": True}}, 422, "/statistics/count"),
+            ({"model": "spam", "statistics": {"counts": 1}}, 422, "/statistics/counts"),
+            ({"model": "spam", "inputs": [[1, 2]]}, 422, "/inputs"),
+        ],
+    )
+    def test_a_wrong_request_is_told_where(
+        self, client: TestClient, fields: dict[str, Any], status: int, pointer: str | None
+    ) -> None:
+        problem = refused(client, status, orjson.dumps({"instances": [[1, 2]], **fields}))
+        assert [error["pointer"] for error in problem["errors"]] == ([] if pointer is None else [pointer])
+
+
+class TestForms:
+    @pytest.fixture(autouse=True)
+    def _model(self, folder: Path, save_scaling: Callable[..., None]) -> None:
+        save_scaling(folder, 2.0)
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            {"inputs": [[1, 2], [3, 4]]},
+            {"inputs": {"x": [[1, 2], [3, 4]]}},
+            {"columns": {"x_0": [1, 3], "x_1": [2, 4]}},
+            {"columns": {"x_1": [2, 4], "x_0": [1, 3]}},
+            {"columns": {"width": [1, 3], "height": [2, 4]}},
+            {"columns": {"x": [[1, 2], [3, 4]]}},
+        ],
+    )
+    def test_rows_may_come_as_inputs_or_as_columns(self, client: TestClient, fields: dict[str, Any]) -> None:
+        assert predict(client, **fields)["predictions"] == [[2, 4], [6, 8]]
+        many = {
+            field: {name: values * 800 for name, values in given.items()}
+            if isinstance(given, dict)
+            else given * 800
+            for field, given in fields.items()
+        }
+        assert predict(client, **many)["predictions"] == [[2, 4], [6, 8]] * 800
+
+    @pytest.mark.parametrize(
+        ("columns", "pointer", "message"),
+        [
+            ([1], "/columns", "Expected an object of columns; received a list of 1."),
+            ({}, "/columns", 'Expected the columns "x_0", "x_1"; received no "x_0".'),
+            ({"x_0": [1]}, "/columns", 'Expected the columns "x_0", "x_1"; received no "x_1".'),
+            ({"x_0": [1], "x_1": [1], "y": [1]}, "/columns/y", None),
+            ({"x_0": [1], "x_1": [1, 2]}, "/columns/x_1", "Expected 1 values, as before; received 2."),
+            ({"x_0": [1], "x_1": ["a"]}, "/columns/x_1/0", 'Expected a number; received "a".'),
+            ({"x_0": [1], "x_1": [True]}, "/columns/x_1/0", "Expected a number; received true."),
+            ({"x_0": [1], "x_1": [[1]]}, "/columns/x_1/0", "Expected a number; received a list of 1."),
+            ({"x_0": [], "x_1": []}, "/columns/x_0", None),
+            ({"x": [1, 2]}, "/columns/x/0", "Expected a list of 2 numbers; received 1."),
+            ({"x_0": [1e39], "x_1": [1]}, "/columns/x_0/0", None),
+        ],
+    )
+    def test_a_wrong_column_is_named(
+        self, client: TestClient, columns: Any, pointer: str, message: str | None
+    ) -> None:
+        problem = refused(client, 422, orjson.dumps({"run_id": "run_1", "columns": columns}))
+        (error,) = problem["errors"]
+        assert error["pointer"] == pointer
+        assert message in (None, error["message"])
+
+    def test_classes_in_place_of_probabilities(self, client: TestClient) -> None:
+        answer = predict(client, instances=[[0.1, 0.3], [0.4, 0.2]], **{"return": "classes"})
+        assert answer["predictions"] == [1, 0]
+        assert answer["statistics"]["elements_above"][0]["total"] == 2
+
+    def test_the_count_of_each_sample(self, client: TestClient) -> None:
+        fields = {"statistics": {"counts": True}, "thresholds": [0.5, 1]}
+        answer = predict(client, instances=[[0.1, 0.3], [0.4, 0.6]], **fields)
+        assert [entry["counts"] for entry in answer["statistics"]["elements_above"]] == [[1, 2], [0, 1]]
+
+    def test_declared_limits_are_counted_on_the_batch(
+        self, client: TestClient, folder: Path, tmp_path: Path, save_scaling: Callable[..., None]
+    ) -> None:
+        limits = [
+            {"quantity": {"type": "elements_above"}, "at_most": 1},
+            {"quantity": {"type": "sum_to", "value": 1.0}, "at_most": 0.5, "over": "every_sample"},
+            {"quantity": {"type": "recall"}, "at_least": 0.5},
+        ]
+        signatures = [
+            LimitSignature(name=f"limit_{n}", of="dense", constraint=parse(Constraint, limit))
+            for n, limit in enumerate(limits)
+        ]
+        save_scaling(tmp_path / "new", 2.0, limits=signatures)
+        publish_folder(tmp_path / "new", folder)
+        answer = predict(client, instances=[[0.1, 0.3], [0.4, 0.6]])
+        held = answer["statistics"]["constraints"]
+        assert [entry["satisfied"] for entry in held] == [False, False, None]
+        assert held[0]["value"] == 1.5
+        assert held[0]["share_of_samples_satisfied"] == 0.5
+        assert held[1]["value"] == pytest.approx(1.0)
 
 
 class TestModels:

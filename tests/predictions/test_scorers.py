@@ -11,7 +11,7 @@ from numpy.testing import assert_array_equal
 from app.database import Database
 from app.errors import InvalidDocument, NotFound
 from app.models.names import ModelNames
-from app.predictions.scorers import votes
+from app.predictions.classes import classes, votes
 from app.predictions.service import Predictor
 from app.predictions.targets import EnsembleTarget, RunTarget, Target
 from app.runs.files import RunFiles
@@ -62,8 +62,16 @@ def test_a_vote_has_the_share_of_members_for_each_class(predictor: Predictor) ->
 
 
 def test_one_element_is_a_vote_for_class_one_just_above_a_half() -> None:
-    assert_array_equal(votes(np.float32([[0.5], [0.6]])), [[0], [1]])
-    assert_array_equal(votes(np.float32([[0.2, 0.2, 0.1]])), [[1, 0, 0]])
+    assert_array_equal(votes(np.float32([[0.5], [0.6]]), None), [[0], [1]])
+    assert_array_equal(votes(np.float32([[0.2, 0.2, 0.1]]), None), [[1, 0, 0]])
+
+
+def test_the_class_is_the_largest_element_or_yes() -> None:
+    assert_array_equal(classes(np.float32([[0.2, 0.7, 0.7], [0.9, 0, 0]]), None), [1, 0])
+    assert_array_equal(classes(np.float32([[0.2], [0.7]]), None), [0, 1])
+    assert_array_equal(classes(np.float32([0.2, 0.7]), None), [0, 1])
+    assert_array_equal(classes(np.float32([[0.2, 0.7, 0.6]]), 0.5), [[0, 1, 1]])
+    assert_array_equal(classes(np.float32([[-0.2], [0.1]]), 0.0), [0, 1])
 
 
 def test_members_of_other_shapes_are_refused(predictor: Predictor) -> None:

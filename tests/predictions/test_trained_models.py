@@ -36,6 +36,7 @@ def run(service: Service) -> dict[str, Any]:
                 ],
                 "outputs": ["few", "flag"],
             },
+            "constraints": [{"quantity": {"type": "elements_above", "of": "few"}, "at_most": 1}],
             "loss": {"few": "mean_squared_error", "flag": "binary_crossentropy"},
             "fit": {"epochs": 5},
             "statistics": {"thresholds": [0.5, -0.25]},
@@ -59,6 +60,24 @@ def test_the_batch_it_was_trained_on_has_the_statistics_that_the_worker_stored(
     stored = service.get(f"/runs/{run['id']}/statistics")["splits"]["train"]["elements_above"]
     assert len(stored) == 4
     assert sorted(answer["statistics"]["elements_above"], key=str) == sorted(stored, key=str)
+
+
+def test_the_limits_of_the_document_stand_where_the_worker_counted_them(
+    service: Service, run: dict[str, Any]
+) -> None:
+    (held,) = predict(service, run, {"a": A, "b": B})["statistics"]["constraints"]
+    (stored,) = service.get(f"/runs/{run['id']}/statistics")["splits"]["train"]["constraints"]
+    told = held.keys() - {"quantity"}
+    assert {"value", "limit", "satisfied", "slack", "share_of_samples_satisfied"} < told
+    assert {name: held[name] for name in told} == {name: stored[name] for name in told}
+
+
+def test_the_loss_tells_what_the_classes_are(service: Service, run: dict[str, Any]) -> None:
+    document = {"run_id": run["id"], "instances": {"a": A, "b": B}}
+    probabilities = service.client.post("/predict", json=document).json()["predictions"]
+    said = service.client.post("/predict", json={**document, "return": "classes"}).json()["predictions"]
+    assert said["few"] == np.argmax(probabilities["few"], axis=1).tolist()
+    assert said["flag"] == [int(row[0] > 0.5) for row in probabilities["flag"]]
 
 
 def test_rows_predict_the_same_alone_and_in_a_batch(service: Service, run: dict[str, Any]) -> None:

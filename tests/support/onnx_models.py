@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from app.artifacts import Signature, TensorSignature, write_signature
+from app.artifacts import LimitSignature, Signature, TensorSignature, write_signature
 from app.database import Database, utc_now
 from app.runs.tables import RunRow
 
@@ -23,6 +23,7 @@ def save_onnx(
     nodes: Sequence[onnx.NodeProto],
     constants: dict[str, np.ndarray] | None = None,
     thresholds: tuple[float, ...] = (0.5,),
+    limits: Sequence[LimitSignature] = (),
 ) -> None:
     def describe(tensors: Sequence[Tensor]) -> list[onnx.ValueInfoProto]:
         return [helper.make_tensor_value_info(n, ONNX_TYPES[dtype], shape) for n, shape, dtype in tensors]
@@ -39,13 +40,18 @@ def save_onnx(
             outputs=tuple(TensorSignature(name=n, shape=shape, dtype=dtype) for n, shape, dtype in outputs),
             parameters=sum(array.size for array in (constants or {}).values()),
             thresholds=thresholds,
+            limits=tuple(limits),
         ),
         folder,
     )
 
 
 def save_scaling(
-    folder: Path, factor: float = 1.0, width: int = 2, thresholds: tuple[float, ...] = (0.5,)
+    folder: Path,
+    factor: float = 1.0,
+    width: int = 2,
+    thresholds: tuple[float, ...] = (0.5,),
+    limits: Sequence[LimitSignature] = (),
 ) -> None:
     """A model of `width` numbers that multiplies each by `factor`."""
     save_onnx(
@@ -55,6 +61,7 @@ def save_scaling(
         [helper.make_node("Mul", ["x", "factor"], ["dense"])],
         {"factor": np.float32([factor])},
         thresholds,
+        limits,
     )
 
 

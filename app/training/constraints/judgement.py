@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from app.spec.dataset import RunData
 from app.spec.rates import Rate
+from app.statistics.limits import measurement
 from app.training.constraints.diagnosis import diagnose
 from app.training.constraints.limit import Limit
 from app.training.evaluation import activations_of
 from app.training.quantities import group_columns, rate_counts, rate_of_counts, sample_values
 from app.training.terms import Batch
-from app.training.verdicts import measurement
 
 Arrays = Mapping[str, NDArray[Any]]
 Verdict = dict[str, Any]

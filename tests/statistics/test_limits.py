@@ -7,7 +7,7 @@ import pytest
 
 from app.spec.constraints import Constraint
 from app.spec.parsing import parse
-from app.training.verdicts import measurement
+from app.statistics.limits import measurement
 
 
 def measured(values, **limit):
