@@ -28,6 +28,7 @@ from app.training.constraints.limits import is_held, slack_of, value_of
 from app.training.constraints.pruning import kernel_paths
 from app.training.constraints.residuals import Residuals
 from app.training.constraints.selection import selected
+from app.training.constraints.sums import sum_of_means
 from app.training.constraints.watching import initial_watch, watched
 from app.training.quantities import rate_counts, rate_of_counts, sample_values
 from app.training.terms import Batch
@@ -54,6 +55,9 @@ PACE_DECAY = 0.8
 
 MARGIN, LEAST_MARGIN, MOST_MARGIN = 1e-3, 1e-5, 0.3
 """How far inside its limit a residual is driven, over its root mean square when ρ is measured."""
+
+LEAST_SIZE = 1e-3
+"""Of residuals, where they are all nearly 0 when ρ is measured."""
 
 GROWTH, MOST_GROWTH = 0.3, 1000.0
 """Of ρ, while a violation doesn't fall, in an epoch in which λ moves all the way by ρ·e; and in all."""
@@ -211,7 +215,7 @@ class Enforcement:
             price = part["multiplier"] * values
         else:
             price = multipliers.augmented_value(part["multiplier"], values, strength, equality)
-        return tf.reduce_mean(tf.reduce_sum(price * part["held"], axis=1)), mean
+        return sum_of_means(price * part["held"]), mean
 
     def project(self, weights: Mapping[str, tf.Tensor], state: State) -> list[tf.Tensor]:
         """The weights after a step, those that were pruned zero again; in their order."""
@@ -273,7 +277,7 @@ class Enforcement:
             breaking = tf.nn.relu(values) * part["held"]
             any_breaks = tf.reduce_max(breaking) > 0
             counting = values if residuals.equality else tf.where(any_breaks, breaking, values)
-            return 0.5 * tf.reduce_mean(tf.reduce_sum(tf.square(counting) * part["held"], axis=1))
+            return 0.5 * sum_of_means(tf.square(counting) * part["held"])
 
         with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
             tape.watch(weights)
@@ -422,36 +426,24 @@ class Enforcement:
     ) -> State:
         """The residuals of all samples with their margin, and which of them must hold."""
         values = measured["value"]  # (samples, units)
-        size = tf.sqrt(tf.reduce_mean(tf.square(values)))
         if residuals.aggregate:
             both = tf.stack([tf.reduce_mean(values), tf.reduce_mean(measured["truth"])])
             values = both[1][None, None]
-            size = tf.abs(both[1])
+            size = tf.where(sets_in, tf.maximum(tf.abs(both[1]), LEAST_SIZE), own["size"])
             held = tf.ones_like(values)
         else:
             both = tf.zeros((2,))
-            # Where the residual would be if nothing pushed it: what is pushed may yet deserve to be exempt.
-            bend = tf.maximum(own["curvature"], LEAST_BEND * own["strength"] / STRENGTH)
-            unpushed = values + tf.math.divide_no_nan(own["multiplier"], bend)
-            if residuals.equality:
-                unpushed = tf.abs(unpushed)
-            counted = measured.get("counted")
-            if limit.method == "penalty":
-                held = must_hold(residuals, unpushed, counted)
-            else:
-                held = tf.cond(chooses, lambda: must_hold(residuals, unpushed, counted), lambda: own["held"])
-            breaking = tf.nn.relu(values) * held
-            most = tf.reduce_max(breaking)
-            size = tf.where(
-                most > 0,
-                tf.sqrt(
-                    tf.math.divide_no_nan(
-                        tf.reduce_sum(tf.square(breaking)), tf.reduce_sum(tf.cast(breaking > 0, tf.float32))
-                    )
-                ),
-                size,
-            )
-        size = tf.where(sets_in, tf.maximum(size, 1e-3), own["size"])
+
+            def choose() -> tf.Tensor:
+                # Where the residual would be if nothing pushed it: what is pushed may deserve to be exempt.
+                bend = tf.maximum(own["curvature"], LEAST_BEND * own["strength"] / STRENGTH)
+                unpushed = values + tf.math.divide_no_nan(own["multiplier"], bend)
+                return must_hold(
+                    residuals, tf.abs(unpushed) if residuals.equality else unpushed, measured.get("counted")
+                )
+
+            held = choose() if limit.method == "penalty" else tf.cond(chooses, choose, lambda: own["held"])
+            size = tf.cond(sets_in, lambda: _size_of(values, held), lambda: own["size"])
         margin = tf.where(sets_in, MARGIN * size, own["margin"])
         if limit.method == "penalty":
             margin = tf.zeros_like(margin)
@@ -484,7 +476,7 @@ class Enforcement:
         values, multiplier = own["residual"], own["multiplier"]
         waits = multipliers.follows(values, own["pace"], 10.0 + 0.5 * elapsed)
         breaking = (tf.abs(values) if residuals.equality else tf.nn.relu(values)) * own["held"]
-        amount = tf.reduce_mean(breaking)
+        amount = sum_of_means(breaking) / breaking.shape[1]
         usual = tf.where(own["usual"] > 0, own["usual"] + 0.05 * (amount - own["usual"]), amount)
         growth = tf.where(good, 1 - rate * GROWTH, tf.where(amount > 0.8 * usual, 1 + rate * GROWTH, 1.0))
         strength = tf.clip_by_value(own["strength"] * growth, own["measured"], MOST_GROWTH * own["measured"])
@@ -504,6 +496,18 @@ class Enforcement:
         }
 
 
+def _size_of(values: tf.Tensor, held: tf.Tensor) -> tf.Tensor:
+    """The root mean square of the residuals that break their limit, or of all if none does, `()`."""
+    breaking = tf.nn.relu(values) * held
+    broken = tf.reduce_sum(tf.cast(breaking > 0, tf.float32))
+    mean_square = tf.where(
+        broken > 0,
+        tf.math.divide_no_nan(tf.reduce_sum(tf.square(breaking)), broken),
+        tf.reduce_mean(tf.square(values)),
+    )
+    return tf.maximum(tf.sqrt(mean_square), LEAST_SIZE)
+
+
 def _measured_by(own: State, strength: tf.Tensor, sets_in: tf.Tensor) -> State:
     """The state with ρ as it was measured when the limits set in."""
     measured, curvature = strength[0], strength[1]
@@ -519,7 +523,7 @@ def price(states: list[State]) -> tf.Tensor:
     """
     if not states:
         return tf.constant(0.0)
-    return tf.add_n([tf.reduce_mean(tf.reduce_sum(own["multiplier"], axis=1)) for own in states])
+    return tf.add_n([sum_of_means(own["multiplier"]) for own in states])
 
 
 _LEARNING = ("lagrangian", "augmented_lagrangian")

@@ -6,6 +6,7 @@ from typing import Any
 import tensorflow as tf
 
 from app.training.constraints.limit import Limit
+from app.training.constraints.sums import sum_of_means
 
 State = dict[str, Any]
 
@@ -43,7 +44,7 @@ def selected(
         for residuals, own in zip(limit.residuals, states, strict=True):
             if residuals.equality:
                 off = 2 * tf.abs(own["multiplier"] * own["residual"])
-                merit += tf.reduce_mean(tf.reduce_sum(off, axis=1))
+                merit += sum_of_means(off)
     merit = tf.where(found, merit, violation)
     better = (found & ~best["found"]) | ((found == best["found"]) & (merit < best["merit"]))
     return {
