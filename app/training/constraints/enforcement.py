@@ -481,7 +481,11 @@ class Enforcement:
         growth = tf.where(good, 1 - rate * GROWTH, tf.where(amount > 0.8 * usual, 1 + rate * GROWTH, 1.0))
         strength = tf.clip_by_value(own["strength"] * growth, own["measured"], MOST_GROWTH * own["measured"])
         step = rate * strength
-        moved = multipliers.ascended(multiplier, values, step, residuals.equality)
+        if limit.method == "lagrangian":
+            # The pace is the change of the residuals' running mean, ν = PACE_DECAY.
+            moved = multipliers.controlled(multiplier, values, own["pace"], step, equality=residuals.equality)
+        else:
+            moved = multipliers.ascended(multiplier, values, step, residuals.equality)
         moved = tf.where(waits, multiplier, moved) * own["held"]
         factor = tf.where(good, NARROWING, WIDENING)
         margin = tf.clip_by_value(

@@ -27,34 +27,25 @@ def ascended(
 def controlled(
     multiplier: tf.Tensor,
     violation: tf.Tensor,
-    smoothed: tf.Tensor,
+    change: tf.Tensor,
     step: tf.Tensor | float,
     *,
-    integral: float = 1.0,
     proportional: float = 1.0,
-    smoothing: float = 0.0,
     equality: bool = False,
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """A step of the proportional-integral form.
+) -> tf.Tensor:
+    """`max(0, λ + η·(gₜ + Kₚ·(ξₜ − ξₜ₋₁)))`: the next λ in the proportional-integral form, with Kᵢ = 1.
 
     The proportional part damps: it answers to the violation's change before the integral has run too far.
 
     Args:
         multiplier: λ, any shape.
         violation: gₜ, of that shape.
-        smoothed: ξₜ₋₁, the running mean of the violation; gₜ itself before the first step.
+        change: ξₜ − ξₜ₋₁, of the violation's running mean.
         step: η.
-        integral: Kᵢ.
         proportional: Kₚ.
-        smoothing: ν, 0 for no smoothing.
         equality: whether λ may be negative.
-
-    Returns:
-        The next λ, and ξₜ.
     """
-    following = smoothing * smoothed + (1 - smoothing) * violation
-    change = integral * violation + proportional * (following - smoothed)
-    return ascended(multiplier, change, step, equality), following
+    return ascended(multiplier, violation + proportional * change, step, equality)
 
 
 def augmented_force(

@@ -51,8 +51,8 @@ def augmented(state: np.ndarray) -> list[tf.Tensor]:
 def proportional(gain: float) -> Iteration:
     def iteration(state: np.ndarray) -> list[tf.Tensor]:
         x, multiplier, smoothed = (tf.constant(value) for value in state)
-        moved, following = controlled(multiplier, x, smoothed, STEP, proportional=gain, equality=True)
-        return [x - STEP * multiplier, moved, following]
+        moved = controlled(multiplier, x, x - smoothed, STEP, proportional=gain, equality=True)
+        return [x - STEP * multiplier, moved, x]
 
     return iteration
 
