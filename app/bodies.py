@@ -4,7 +4,7 @@ Requests are read as bytes and parsed by `app.spec.parsing`, whose messages poin
 document; so FastAPI doesn't see a body parameter, and what it would have described is told it here.
 """
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import orjson
@@ -36,25 +36,29 @@ async def read_json_body(request: Request) -> bytes:
     declared = headers.get(b"content-type", b"application/json")
     if declared != b"application/json":
         _check_media_type(declared.decode("latin-1"))
+    most_bytes = request.app.state.kerb.settings.max_body_bytes
+    chunks = [chunk async for chunk in body_chunks(request, most_bytes)]
+    return b"".join(chunks)
+
+
+async def body_chunks(request: Request, most_bytes: int) -> AsyncIterator[bytes]:
+    """The parts of a body, as they come.
+
+    Args:
+        request: whose body.
+        most_bytes: as many may come in all.
+
+    Raises:
+        UnsupportedMediaType: the body says that it's compressed.
+        TooLarge: it's larger.
+    """
+    headers: dict[bytes, bytes] = dict(request.scope["headers"])
     encoding = headers.get(b"content-encoding", b"identity").decode("latin-1")
     if encoding.lower() != "identity":
         raise UnsupportedMediaType(f"Expected a body without Content-Encoding; received {encoding!r}.")
-    most_bytes = request.app.state.kerb.settings.max_body_bytes
     if int(headers.get(b"content-length", b"0")) > most_bytes:
         raise _too_large(most_bytes)
-    return await _read(request, most_bytes)
-
-
-def _check_media_type(declared: str) -> None:
-    media_type = declared.partition(";")[0].strip().lower()
-    if media_type not in _READABLE and not media_type.endswith("+json"):
-        raise UnsupportedMediaType(
-            f"Expected a body of Content-Type application/json; received {declared!r}."
-        )
-
-
-async def _read(request: Request, most_bytes: int) -> bytes:
-    chunks, received, more = [], 0, True
+    received, more = 0, True
     while more:
         message = await request.receive()
         if message["type"] == "http.disconnect":
@@ -63,9 +67,16 @@ async def _read(request: Request, most_bytes: int) -> bytes:
         received += len(chunk)
         if received > most_bytes:
             raise _too_large(most_bytes)
-        chunks.append(chunk)
+        yield chunk
         more = message.get("more_body", False)
-    return b"".join(chunks)
+
+
+def _check_media_type(declared: str) -> None:
+    media_type = declared.partition(";")[0].strip().lower()
+    if media_type not in _READABLE and not media_type.endswith("+json"):
+        raise UnsupportedMediaType(
+            f"Expected a body of Content-Type application/json; received {declared!r}."
+        )
 
 
 def _too_large(most_bytes: int) -> TooLarge:

@@ -6,13 +6,12 @@ from typing import Any
 import orjson
 
 from app.artifacts import Signature
+from app.predictions.batch_statistics import batch_statistics
 from app.predictions.classes import classes
 from app.predictions.documents import Wanted
-from app.predictions.limits import limits_held
 from app.predictions.scorers import Served
 from app.predictions.sessions import Array
 from app.predictions.targets import EnsembleTarget, ModelTarget, RunTarget, Target
-from app.statistics import counts_above, elements_above
 
 
 def json_of(served: Served, outputs: Mapping[str, Array], wanted: Wanted) -> bytes:
@@ -25,13 +24,23 @@ def json_of(served: Served, outputs: Mapping[str, Array], wanted: Wanted) -> byt
     """
     signature = served.scorer.signature
     shown = returned(outputs, signature, wanted)
-    content = names_of(served.target) | {
-        "predictions": shown if len(shown) > 1 else next(iter(shown.values())),
-        "statistics": batch_statistics(outputs, signature, wanted),
-    }
-    if signature.guarantees:
-        content["guarantees"] = signature.guarantees
+    predictions = shown if len(shown) > 1 else next(iter(shown.values()))
+    statistics = batch_statistics(outputs, signature, thresholds_of(signature, wanted), wanted.counts)
+    content = {"predictions": predictions} | ends_of(served, statistics)
     return orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def ends_of(served: Served, statistics: dict[str, Any]) -> dict[str, Any]:
+    """What an answer holds besides the predictions."""
+    content = names_of(served.target) | {"statistics": statistics}
+    if served.scorer.signature.guarantees:
+        content["guarantees"] = served.scorer.signature.guarantees
+    return content
+
+
+def thresholds_of(signature: Signature, wanted: Wanted) -> Sequence[float]:
+    """Above which elements are counted."""
+    return signature.thresholds if wanted.thresholds is None else wanted.thresholds
 
 
 def names_of(target: Target) -> dict[str, Any]:
@@ -51,29 +60,3 @@ def returned(outputs: Mapping[str, Array], signature: Signature, wanted: Wanted)
         return outputs
     yes_above = {tensor.name: tensor.yes_above for tensor in signature.outputs}
     return {name: classes(output, yes_above[name]) for name, output in outputs.items()}
-
-
-def batch_statistics(outputs: Mapping[str, Array], signature: Signature, wanted: Wanted) -> dict[str, Any]:
-    """`elements_above` for each threshold, and, where the run declares limits, `constraints`."""
-    thresholds = signature.thresholds if wanted.thresholds is None else wanted.thresholds
-    statistics: dict[str, Any] = {"elements_above": _count_above(outputs, thresholds, wanted.counts)}
-    if signature.limits:
-        statistics["constraints"] = limits_held(signature.limits, outputs)
-    return statistics
-
-
-def _count_above(
-    outputs: Mapping[str, Array], thresholds: Sequence[float], with_counts: bool
-) -> list[dict[str, Any]]:
-    """`elements_above` for each threshold; of several outputs each, with its name under `output`."""
-    several = len(outputs) > 1
-    counted = []
-    for name, predictions in outputs.items():
-        for threshold in thresholds:
-            figures = elements_above(predictions, threshold)
-            if several:
-                figures = {"output": name, **figures}
-            if with_counts:
-                figures["counts"] = counts_above(predictions, threshold)
-            counted.append(figures)
-    return counted

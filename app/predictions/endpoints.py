@@ -1,37 +1,107 @@
 """`POST /predict`."""
 
-from typing import cast
+from collections.abc import Iterator
+from typing import IO, Any, cast
 
 from fastapi import APIRouter, Request
 from starlette.requests import ClientDisconnect
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.bodies import json_body, problems, read_json_body
+from app.bodies import body_chunks, json_body, problems, read_json_body
 from app.errors import KerbError
+from app.predictions.media import MEDIA_TYPES, TABLES, Form, answer_form, table_form
+from app.predictions.queries import PARAMETERS, REPEATABLE, read_query
 from app.predictions.schemas import PredictAnswer, PredictDocument
+from app.predictions.table_answers import IN_MEMORY_BYTES, open_spool
 from app.problems import problem_response
 from app.state import Shared, State
+
+CHUNK_BYTES = 256 * 1024
+"""As much of a large answer is sent at once."""
+
+_JSON_ANSWERS = (b"*/*", b"application/json")
 
 router = APIRouter(tags=["predictions"])
 
 PATH = "/predict"
 
 
+_FILE = {"schema": {"type": "string", "format": "binary"}}
+_FILES = {media_type: _FILE for form, media_type in MEDIA_TYPES.items() if form != "json"}
+
+
+def _described() -> dict[str, Any]:
+    """The body and the query, for the OpenAPI document."""
+    described = json_body(PredictDocument)
+    described["requestBody"]["content"].update((media_type, _FILE) for media_type in TABLES)
+    text = {"type": "string"}
+    described["parameters"] = [
+        {
+            "name": name,
+            "in": "query",
+            "description": f"{description} For bodies that hold instances alone.",
+            "schema": {"type": "array", "items": text} if name in REPEATABLE else text,
+        }
+        for name, description in PARAMETERS.items()
+    ]
+    return described
+
+
 @router.post(
     PATH,
     summary="Predictions of a run, with statistics of this batch",
     response_model=PredictAnswer,
-    responses=problems(404, 409, 413, 415, 422),
-    openapi_extra=json_body(PredictDocument),
+    responses=problems(404, 409, 413, 415, 422) | {200: {"content": _FILES}},
+    openapi_extra=_described(),
 )
 async def predict(request: Request, state: Shared) -> Response:
-    """Scores instances with the model of a run that has succeeded.
+    """Predictions of a run, of a named model, or of several runs together.
 
-    The answer counts how many elements of these predictions lie above the threshold.
+    The answer counts how many elements of these predictions lie above the threshold. Where the body holds
+    instances alone, in another form than JSON, the query says whose they are. `Accept` chooses the form of
+    the answer; statistics come with JSON and with lines of JSON.
     """
-    answer = await state.predictor.predict(await read_json_body(request))
-    return Response(answer, media_type="application/json")
+    headers: dict[bytes, bytes] = dict(request.scope["headers"])  # names are in lower case
+    accept = headers.get(b"accept", b"*/*")
+    answered = "json" if accept in _JSON_ANSWERS else answer_form(accept.decode("latin-1"))
+    content_type = headers.get(b"content-type", b"application/json")
+    form = None if content_type == b"application/json" else table_form(content_type.decode("latin-1"))
+    if form is not None:
+        return await _predict_table(request, state, form, answered)
+    body = await read_json_body(request)
+    if answered == "json":
+        return Response(await state.predictor.predict(body), media_type="application/json")
+    file = await state.predictor.predict_in_form(body, answered, state.settings.data_dir)
+    return _file_answer(file, answered)
+
+
+async def _predict_table(request: Request, state: State, form: Form, answered: Form) -> Response:
+    target, wanted = read_query(request.query_params)
+    folder = state.settings.data_dir
+    with open_spool(folder) as file:
+        async for chunk in body_chunks(request, state.settings.max_table_bytes):
+            file.write(chunk)
+        file.seek(0)
+        return _file_answer(
+            await state.predictor.predict_table(form, file, target, wanted, answered, folder), answered
+        )
+
+
+def _file_answer(file: IO[bytes], form: Form) -> Response:
+    size = file.tell()
+    file.seek(0)
+    if size <= IN_MEMORY_BYTES:
+        with file:
+            return Response(file.read(), media_type=MEDIA_TYPES[form])
+    chunks = _read_chunks(file)
+    return StreamingResponse(chunks, headers={"Content-Length": str(size)}, media_type=MEDIA_TYPES[form])
+
+
+def _read_chunks(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
+        while chunk := file.read(CHUNK_BYTES):
+            yield chunk
 
 
 class PredictionShortcut:

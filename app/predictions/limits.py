@@ -34,20 +34,28 @@ def limits_held(limits: Sequence[LimitSignature], outputs: Mapping[str, Array]) 
         For each limit `name` and `quantity`, and where it can be counted `value`, `limit`, `satisfied`,
         `slack` and `share_of_samples_satisfied`, as a verdict has them; else `satisfied` is None.
     """
-    return [_limit_held(limit, outputs) for limit in limits]
+    return [limit_held(limit, limited_values(limit, outputs)) for limit in limits]
 
 
-def _limit_held(limit: LimitSignature, outputs: Mapping[str, Array]) -> dict[str, Any]:
-    quantity = limit.constraint.quantity
-    content: dict[str, Any] = {"name": limit.name, "quantity": quantity.type}
-    values = None if limit.of is None else quantity_values(quantity, outputs[limit.of].astype(np.float64))
+def limited_values(limit: LimitSignature, outputs: Mapping[str, Array]) -> Array | None:
+    """What a limit is of, for each sample, float64 (n,); None where the predictions don't tell it."""
+    if limit.of is None:
+        return None
+    return quantity_values(limit.constraint.quantity, outputs[limit.of].astype(np.float64))
+
+
+def limit_held(limit: LimitSignature, values: Array | None) -> dict[str, Any]:
+    """Where a limit stands, given what `limited_values` gave for all samples."""
+    content: dict[str, Any] = {"name": limit.name, "quantity": limit.constraint.quantity.type}
     if values is None:
         return content | {"satisfied": None}
-    return content | dict(measurement(limit.constraint, values))
+    return content | dict(
+        measurement(limit.constraint, values.mean() if limit.constraint.one_in_all else values)
+    )
 
 
 def quantity_values(quantity: Quantity, predictions: Array) -> Array | None:
-    """The quantity of each sample (n,), or () where it has one value in all; None if it can't be told.
+    """The quantity of each sample (n,), of which a rate is the mean; None if it can't be told.
 
     Args:
         quantity: as `app.spec.quantities` defines it.
@@ -86,7 +94,7 @@ def _values(quantity: Quantity, predictions: Array, rows: Array) -> Any:
             deviation = vectors @ vectors.swapaxes(1, 2) - np.eye(vectors.shape[1])
             return np.square(deviation).sum(axis=(1, 2))
         case Rate(type="positive_rate", groups=[]):
-            return _decisions(quantity, predictions).mean()
+            return flat_samples(_decisions(quantity, predictions)).mean(axis=1)
         case _:
             return None
 

@@ -16,17 +16,22 @@ requests don't wait for them.
 import asyncio
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import IO, Any, TypeVar
 
 from app.database import Database
 from app.errors import Conflict
 from app.models.names import ModelNames, ModelVersion
-from app.predictions.answers import json_of
-from app.predictions.documents import PredictRequest, read_request
+from app.predictions.answers import ends_of, json_of, returned, thresholds_of
+from app.predictions.batch_statistics import GatheredStatistics
+from app.predictions.documents import PredictRequest, Wanted, read_request
+from app.predictions.media import Form
 from app.predictions.scorers import Ensemble, Scorer, Served, check_same_tensors
 from app.predictions.sessions import BYTES_PER_NUMBER, Array, ModelCache, ServedModel, open_model
+from app.predictions.table_answers import open_writer
+from app.predictions.tables import read_batches
 from app.predictions.targets import EnsembleTarget, ModelTarget, RunTarget, Target
 from app.runs.files import RunFiles
 from app.runs.service import get_succeeded_run
@@ -56,6 +61,8 @@ class Predictor:
         self._models = ModelCache(capacity)
         self._opening: dict[str, asyncio.Task[ServedModel]] = {}
         self._threads = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="predict")
+        # Of their own, so that no request waits for a large file.
+        self._table_threads = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="tables")
 
     async def predict(self, body: bytes) -> bytes:
         """The JSON answer to the JSON body of `POST /predict`.
@@ -74,6 +81,47 @@ class Predictor:
         if len(body) <= min(LOOP_BYTES, served.scorer.quick_bytes):
             return answer(served, request)
         return await self._in_thread(answer, served, request)
+
+    async def predict_table(
+        self, form: Form, file: IO[bytes], target: Target, wanted: Wanted, answered: Form, folder: Path
+    ) -> IO[bytes]:
+        """The answer to a file of instances, at its end; both are gone through some rows at a time.
+
+        Args:
+            form: of the file.
+            file: the instances alone.
+            target: what is to predict.
+            wanted: what the answer is to hold.
+            answered: the form of the answer.
+            folder: for an answer too large for the memory.
+
+        Raises:
+            InvalidDocument: the file isn't of that form, or an instance doesn't fit the model.
+            NotFound: there is no such run, model or version.
+            Conflict: a run has no model, or not yet; or the answer can't have that form.
+        """
+        served = await self.resolve(target)
+
+        def score() -> IO[bytes]:
+            batches = read_batches(form, file, served.scorer.inputs)
+            return answer_in_form(served, batches, wanted, answered, folder)
+
+        return await asyncio.get_running_loop().run_in_executor(self._table_threads, score)
+
+    async def predict_in_form(self, body: bytes, answered: Form, folder: Path) -> IO[bytes]:
+        """The answer to the JSON body of `POST /predict` in another form than JSON, at its end.
+
+        Raises:
+            MalformedDocument, InvalidDocument, NotFound, Conflict: as `predict` and `predict_table` do.
+        """
+        request = await self._in_thread(read_request, body)
+        served = await self.resolve(request.target)
+
+        def score() -> IO[bytes]:
+            batches = [request.arrays(served.scorer.inputs)]
+            return answer_in_form(served, batches, request.wanted, answered, folder)
+
+        return await asyncio.get_running_loop().run_in_executor(self._table_threads, score)
 
     async def resolve(self, target: Target) -> Served:
         """What scores a target, and goes on doing so as long as the caller keeps it.
@@ -113,6 +161,7 @@ class Predictor:
     def close(self) -> None:
         """Ends the threads, once they have done what they are at."""
         self._threads.shutdown()
+        self._table_threads.shutdown()
 
     async def _find_version(self, target: ModelTarget) -> ModelVersion:
         changes = self._names.changes
@@ -155,3 +204,29 @@ def answer(served: Served, request: PredictRequest) -> bytes:
     """
     outputs = served.scorer.predict(request.arrays(served.scorer.inputs))
     return json_of(served, outputs, request.wanted)
+
+
+def answer_in_form(
+    served: Served, batches: Iterable[Mapping[str, Array]], wanted: Wanted, answered: Form, folder: Path
+) -> IO[bytes]:
+    """The answer to instances that come in parts, in a file at its end.
+
+    Args:
+        served: what predicts.
+        batches: inputs by name, each (n, …).
+        wanted: what the answer is to hold.
+        answered: its form.
+        folder: for what is too large for the memory.
+    """
+    signature = served.scorer.signature
+    gathered = GatheredStatistics(signature, thresholds_of(signature, wanted))
+    writer = open_writer(answered, folder)
+    try:
+        for inputs in batches:
+            outputs = served.scorer.predict(inputs)
+            gathered.add(outputs)
+            writer.write(returned(outputs, signature, wanted))
+    except BaseException:
+        writer.close()
+        raise
+    return writer.finish(ends_of(served, gathered.result()))

@@ -6,7 +6,12 @@ without a positive prediction) or not finite is `None`.
 
 from app.statistics.activation_sparsity import activation_sparsity
 from app.statistics.classification import classification
-from app.statistics.elements_above import counts_above, elements_above
+from app.statistics.elements_above import (
+    counts_above,
+    elements_above,
+    figures_of_counts,
+    samples_by_count,
+)
 from app.statistics.regression import regression
 from app.statistics.weight_sparsity import weight_sparsity
 
@@ -15,6 +20,8 @@ __all__ = [
     "classification",
     "counts_above",
     "elements_above",
+    "figures_of_counts",
     "regression",
+    "samples_by_count",
     "weight_sparsity",
 ]

@@ -38,22 +38,41 @@ def elements_above(predictions: Array, threshold: float) -> dict[str, Any]:
         {'1': 1, '2': 1}
     """
     n, size = len(predictions), predictions.size
-    limit = _representable(threshold)
     if n == 1:  # what most requests come to: as few steps as can be
+        limit = _representable(threshold)
         total = int(predictions.flat[0] > limit if size == 1 else np.count_nonzero(predictions > limit))
         return _report(threshold, total, size, _figures_of_one(total), {str(total): 1})
-    if size == n:  # one element a sample: the counts are 0 and 1
-        total = int(np.count_nonzero(predictions > limit))
-        counts, weights = [0, 1], [n - total, total]
-    else:
-        above = flat_samples(predictions > limit)
-        samples_by_count = np.bincount(np.count_nonzero(above, axis=1))
-        occurring = np.flatnonzero(samples_by_count)
-        counts, weights = occurring.tolist(), samples_by_count[occurring].tolist()
-        total = sum(map(int.__mul__, counts, weights))
+    return figures_of_counts(threshold, samples_by_count(predictions, threshold), size // n if n else 0)
+
+
+def samples_by_count(predictions: Array, threshold: float) -> Array:
+    """How many samples have no, one, two, … elements above the threshold, integers; may be added up.
+
+    Args:
+        predictions: numbers, shape (n, …).
+        threshold: any finite number, compared as `elements_above` does.
+    """
+    n, limit = len(predictions), _representable(threshold)
+    if predictions.size == n:  # one element a sample: the counts are 0 and 1
+        above = int(np.count_nonzero(predictions > limit))
+        return np.array([n - above, above])
+    return np.bincount(np.count_nonzero(flat_samples(predictions > limit), axis=1))
+
+
+def figures_of_counts(threshold: float, samples: Array, width: int) -> dict[str, Any]:
+    """What `elements_above` returns.
+
+    Args:
+        threshold: what was counted above.
+        samples: as `samples_by_count` gives it.
+        width: elements of a sample.
+    """
+    occurring = np.flatnonzero(samples)
+    counts, weights = occurring.tolist(), samples[occurring].tolist()
+    n, total = sum(weights), sum(map(int.__mul__, counts, weights))
     per_sample = _figures(counts, weights, n, total) if n else dict.fromkeys(_FIGURES)
-    histogram = {str(count): weight for count, weight in zip(counts, weights, strict=True) if weight}
-    return _report(threshold, total, size, per_sample, histogram)
+    histogram = {str(count): weight for count, weight in zip(counts, weights, strict=True)}
+    return _report(threshold, total, n * width, per_sample, histogram)
 
 
 def counts_above(predictions: Array, threshold: float) -> Array:
