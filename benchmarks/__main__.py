@@ -27,6 +27,13 @@ def predict() -> list[Row]:
     return predict.rows()
 
 
+def memory() -> list[Row]:
+    """Growth of the API's memory."""
+    from benchmarks import memory
+
+    return memory.rows()
+
+
 def constraints() -> list[Row]:
     """Declared limits against fixed weights."""
     from benchmarks import constraints
@@ -38,6 +45,7 @@ BENCHMARKS: dict[str, tuple[str, Callable[[], list[Row]]]] = {
     "training": ("Training, epochs a second (compilation not counted)", training),
     "service": ("A run in a warm service", service),
     "predict": ("Predictions over HTTP", predict),
+    "memory": ("Memory of the API", memory),
     "constraints": ("Declared limits against the best of twenty penalty weights", constraints),
 }
 """Each benchmark's title and what measures it; imported only when it's asked for."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import IO, Any, cast
 
 from fastapi import APIRouter, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -80,12 +81,24 @@ async def _predict_table(request: Request, state: State, form: Form, answered: F
     target, wanted = read_query(request.query_params)
     folder = state.settings.data_dir
     with open_spool(folder) as file:
-        async for chunk in body_chunks(request, state.settings.max_table_bytes):
-            file.write(chunk)
-        file.seek(0)
+        await _spool(request, state.settings.max_table_bytes, file)
         return _file_answer(
             await state.predictor.predict_table(form, file, target, wanted, answered, folder), answered
         )
+
+
+async def _spool(request: Request, most_bytes: int, file: IO[bytes]) -> None:
+    """Writes a body into a file, from its start; in a thread, as the disk may make it wait."""
+    waiting: list[bytes] = []
+    size = 0
+    async for chunk in body_chunks(request, most_bytes):
+        waiting.append(chunk)
+        size += len(chunk)
+        if size >= IN_MEMORY_BYTES:
+            await run_in_threadpool(file.writelines, waiting)
+            waiting, size = [], 0
+    file.writelines(waiting)
+    file.seek(0)
 
 
 def _file_answer(file: IO[bytes], form: Form) -> Response:

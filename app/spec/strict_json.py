@@ -12,6 +12,10 @@ import orjson
 from app.errors import FieldProblem, MalformedDocument
 from app.spec.pointers import join
 
+MOST_SEARCHED_BYTES = 1024 * 1024
+"""Largest body in which a number that JSON can't hold is looked for, as that takes much time and memory; of
+larger ones only the line and the column are told."""
+
 
 def read_json(body: bytes) -> Any:
     """The JSON value in `body` (UTF-8).
@@ -29,16 +33,19 @@ def read_json(body: bytes) -> Any:
 def _find_problem(body: bytes, error: orjson.JSONDecodeError) -> FieldProblem:
     if not body.strip():
         return FieldProblem("", "Expected JSON; received an empty body.")
-    try:
-        document = json.loads(body, parse_constant=_Constant, parse_float=_parse_float)
-    except (ValueError, RecursionError):
-        found = None
-    else:
-        found = _find_constant(document)
+    found = _search(body) if len(body) <= MOST_SEARCHED_BYTES else None
     if found is None:
         return FieldProblem("", f"Expected JSON; received text that is not JSON: {error}.")
     pointer, constant = found
     return FieldProblem(pointer, f"Expected a finite number; received {constant.text}.")
+
+
+def _search(body: bytes) -> "tuple[str, _Constant] | None":
+    try:
+        document = json.loads(body, parse_constant=_Constant, parse_float=_parse_float)
+    except (ValueError, RecursionError):
+        return None
+    return _find_constant(document)
 
 
 class _Constant:

@@ -434,3 +434,43 @@ class TestRefusal:
         refused(client, 415, b"1,2", headers={"content-type": "text/plain"})
         refused(client, 413, b" " * 4_000_001)
         assert client.get("/predict").status_code == 405
+
+    @pytest.mark.parametrize(
+        ("body", "message"),
+        [
+            (b'{"run_id": "run_1", "instances": [[1, 2]' + b", [1, 2]" * 1000, "end of data"),
+            (b'{"run_id": "run_1", "instances": ' + b"[" * 200_000 + b"]" * 200_000 + b"}", "JSON"),
+            (b'{"run_id": "run_1", "instances": ' + b'{"a":' * 200_000 + b"1" + b"}" * 200_001, "JSON"),
+            (b'{"run_id": "run_1", "instances": ' + b"[" * 900 + b"]" * 900 + b"}", "2 numbers"),
+            (
+                b'{"run_id": "run_1", "instances": [[1, 2], [1, NaN]' + b", [1, 2]" * 150_000 + b"]}",
+                "column 47",
+            ),
+            (
+                b'{"run_id": "run_1", "instances": [[1, 2]' + b", [1, 2]" * 1000 + b", [1, 2, 3]]}",
+                "2 numbers",
+            ),
+            (b"\x1f\x8b\x08" + b"\0" * 5000, "JSON"),
+            (b"\xff\xfe" + '{"run_id": "run_1"}'.encode("utf-16-le"), "JSON"),
+            (b'{"run_id": "run_1", "instances": [[' + b"9" * 5000 + b", 1]]}", "infinity"),
+            (b'{"run_id": "run_1", "instances": "' + b"a" * 100_000 + b'"}', "at least one row"),
+            (b'{"run_id": "' + b"a" * 100_000 + b'", "instances": [[1, 2]]}', None),
+            (b'{"' + b"a" * 100_000 + b'": 1}', "fields"),
+        ],
+        ids=range(12),
+    )
+    def test_large_malformed_bodies_are_told_what_is_wrong(
+        self,
+        client: TestClient,
+        folder: Path,
+        save_scaling: Callable[..., None],
+        body: bytes,
+        message: str | None,
+    ) -> None:
+        save_scaling(folder)
+        if message is None:
+            refused(client, 404, body)
+            return
+        problem = refused(client, 422, body)
+        assert message in problem["detail"]
+        assert len(problem["errors"][0]["message"]) < 1000
