@@ -10,14 +10,19 @@ from typing import Any
 import orjson
 from fastapi import Request
 from pydantic import BaseModel
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
+from app.compression import decompress
 from app.errors import TooLarge, UnsupportedMediaType
 from app.problems import Problem
 
 DOCUMENTS: dict[str, type[BaseModel]] = {}
 """The classes of request bodies by name; `app.openapi` describes them."""
+
+_LOOP_BYTES = 64 * 1024
+"""Longest body that the event loop's thread decompresses itself."""
 
 _READABLE = ("application/json", "application/x-www-form-urlencoded")
 
@@ -41,20 +46,37 @@ async def read_json_body(request: Request) -> bytes:
     return b"".join(chunks)
 
 
-async def body_chunks(request: Request, most_bytes: int) -> AsyncIterator[bytes]:
+async def read_encoded_body(request: Request) -> bytes:
+    """The body of a request of any `Content-Type`, decompressed if it says that it's compressed.
+
+    Raises:
+        UnsupportedMediaType: it's compressed by something else than gzip or deflate.
+        InvalidDocument: it isn't what its `Content-Encoding` says.
+        TooLarge: it's larger than the settings allow, before or after.
+    """
+    most_bytes: int = request.app.state.kerb.settings.max_body_bytes
+    body = b"".join([chunk async for chunk in body_chunks(request, most_bytes, compressed=True)])
+    encoding = request.headers.get("content-encoding", "")
+    if not encoding or len(body) <= _LOOP_BYTES:
+        return decompress(body, encoding, most_bytes)
+    return await run_in_threadpool(decompress, body, encoding, most_bytes)
+
+
+async def body_chunks(request: Request, most_bytes: int, *, compressed: bool = False) -> AsyncIterator[bytes]:
     """The parts of a body, as they come.
 
     Args:
         request: whose body.
         most_bytes: as many may come in all.
+        compressed: whether it may be compressed.
 
     Raises:
-        UnsupportedMediaType: the body says that it's compressed.
+        UnsupportedMediaType: the body says that it's compressed, and may not be.
         TooLarge: it's larger.
     """
     headers: dict[bytes, bytes] = dict(request.scope["headers"])
     encoding = headers.get(b"content-encoding", b"identity").decode("latin-1")
-    if encoding.lower() != "identity":
+    if not compressed and encoding.lower() != "identity":
         raise UnsupportedMediaType(f"Expected a body without Content-Encoding; received {encoding!r}.")
     if int(headers.get(b"content-length", b"0")) > most_bytes:
         raise _too_large(most_bytes)

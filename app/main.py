@@ -16,6 +16,7 @@ from app.errors import Unavailable
 from app.losses.endpoints import router as losses_router
 from app.models.endpoints import router as models_router
 from app.models.names import ModelNames
+from app.open_inference.endpoints import router as open_inference_router
 from app.predictions.endpoints import PredictionShortcut
 from app.predictions.endpoints import router as predictions_router
 from app.predictions.service import Predictor
@@ -27,6 +28,7 @@ from app.runs.waiting import RunWatcher
 from app.settings import Settings
 from app.starting import ALIVE
 from app.state import Shared, State
+from app.tensorflow_serving.endpoints import router as tensorflow_serving_router
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -56,6 +58,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(models_router)
     app.include_router(losses_router)
     app.include_router(predictions_router)
+    app.include_router(open_inference_router)
+    app.include_router(tensorflow_serving_router)
     app.add_api_route("/healthz", get_health, tags=["service"], response_class=Response)
     app.add_api_route(
         "/readyz", get_readiness, tags=["service"], response_class=Response, responses=problems()

@@ -84,6 +84,8 @@ class Problem(BaseModel):
     """Stable word for the kind of problem."""
     errors: list[ProblemField]
     """Each wrong field; empty where no single field is to blame."""
+    error: str | None = None
+    """The same as `detail`, below `/v1` and `/v2`, where clients look for it here."""
 
 
 def add_problem_handlers(app: FastAPI) -> None:
@@ -95,11 +97,15 @@ def add_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _handle_unexpected)
 
 
-def problem_response(error: KerbError) -> Response:
-    """The answer to `error`."""
+PROTOCOLS = ("/v1/", "/v2")
+"""Paths of protocols whose clients read the `error` text of a problem."""
+
+
+def problem_response(error: KerbError, path: str = "") -> Response:
+    """The answer to `error` at a path."""
     status = next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == 503 else None
-    return _respond(status, error.code, error.title, error.message, _fields(error), headers)
+    return _respond(path, status, error.code, error.title, error.message, _fields(error), headers)
 
 
 def _fields(error: KerbError) -> list[dict[str, Any]]:
@@ -111,6 +117,7 @@ def _fields(error: KerbError) -> list[dict[str, Any]]:
 
 
 def _respond(
+    path: str,
     status: int,
     code: str,
     title: str,
@@ -118,7 +125,7 @@ def _respond(
     errors: Sequence[Mapping[str, Any]] = (),
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    body = {
+    body: dict[str, Any] = {
         "type": f"urn:kerb:problem:{code}",
         "title": title,
         "status": status,
@@ -126,19 +133,22 @@ def _respond(
         "code": code,
         "errors": list(errors),
     }
+    if path.startswith(PROTOCOLS):
+        body["error"] = detail
     return Response(orjson.dumps(body), status, dict(headers or {}), MEDIA_TYPE)
 
 
-async def _handle_kerb_error(_request: Request, error: Exception) -> Response:
+async def _handle_kerb_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, KerbError)
-    return problem_response(error)
+    return problem_response(error, request.url.path)
 
 
-async def _handle_request_error(_request: Request, error: Exception) -> Response:
+async def _handle_request_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     problems = [_parameter_problem(details) for details in error.errors()]
     detail = f"{problems[0]['parameter']}: {problems[0]['message']}"
-    return _respond(422, "invalid_request", "The request is not valid", detail, problems)
+    path = request.url.path
+    return _respond(path, 422, "invalid_request", "The request is not valid", detail, problems)
 
 
 def _parameter_problem(details: Mapping[str, Any]) -> dict[str, str]:
@@ -163,7 +173,7 @@ async def _handle_http_error(request: Request, error: Exception) -> Response:
         headers = {"Allow": allowed}
         detail = f"{request.url.path} answers to {allowed}; received {request.method}."
     code = phrase.lower().replace(" ", "_").replace("-", "_")
-    return _respond(error.status_code, code, phrase, detail, headers=headers)
+    return _respond(request.url.path, error.status_code, code, phrase, detail, headers=headers)
 
 
 def _allowed_methods(request: Request) -> str:
@@ -178,13 +188,14 @@ def _allowed_methods(request: Request) -> str:
 
 async def _handle_database_error(request: Request, error: Exception) -> Response:
     logger.error("database failed method=%s path=%s error=%s", request.method, request.url.path, error)
-    return problem_response(Unavailable("The database can't be reached now."))
+    return problem_response(Unavailable("The database can't be reached now."), request.url.path)
 
 
 async def _handle_unexpected(request: Request, error: Exception) -> Response:
     # Starlette's outermost layer logs the traceback of what arrives here.
     logger.error("request failed method=%s path=%s error=%r", request.method, request.url.path, error)
     return _respond(
+        request.url.path,
         500,
         "internal_error",
         "The service made a mistake",

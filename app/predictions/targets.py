@@ -1,6 +1,9 @@
 """What a request may name to be scored: a run, a named model, or an ensemble of runs."""
 
+import re
 from typing import Literal, NamedTuple
+
+from app.errors import NotFound
 
 Combine = Literal["mean", "vote"]
 
@@ -31,3 +34,28 @@ class EnsembleTarget(NamedTuple):
 
 
 Target = RunTarget | ModelTarget | EnsembleTarget
+
+
+_RUN_ID = re.compile(r"run_[0-9a-f]{26}")
+_VERSION = re.compile(r"[1-9]\d{0,9}", re.ASCII)
+
+RUN_VERSION = "1"
+"""The version of a run, where a protocol wants one: a run never changes."""
+
+
+def named_target(name: str, version: str | None = None) -> RunTarget | ModelTarget:
+    """What a name in a path stands for: a run by its id, or a model.
+
+    Args:
+        name: as it came.
+        version: likewise; None for the current one.
+
+    Raises:
+        NotFound: that can't be a version.
+    """
+    is_run = _RUN_ID.fullmatch(name) is not None
+    if version is not None and not (version == RUN_VERSION if is_run else _VERSION.fullmatch(version)):
+        raise NotFound(f"There is no version {version!r} of {name!r}.")
+    if is_run:
+        return RunTarget(name)
+    return ModelTarget(name, None if version is None else int(version))

@@ -1,0 +1,58 @@
+"""The protocol's names of datatypes, and arrays of one as arrays of another."""
+
+from typing import Any
+
+import numpy as np
+
+from app.errors import InvalidDocument
+from app.predictions.sessions import Array
+
+DATATYPES: dict[str, np.dtype[Any]] = {
+    "BOOL": np.dtype("?"),
+    "UINT8": np.dtype("<u1"),
+    "UINT16": np.dtype("<u2"),
+    "UINT32": np.dtype("<u4"),
+    "UINT64": np.dtype("<u8"),
+    "INT8": np.dtype("<i1"),
+    "INT16": np.dtype("<i2"),
+    "INT32": np.dtype("<i4"),
+    "INT64": np.dtype("<i8"),
+    "FP16": np.dtype("<f2"),
+    "FP32": np.dtype("<f4"),
+    "FP64": np.dtype("<f8"),
+}
+"""NumPy's dtypes, little-endian, as the protocol has numbers in binary. No model takes `BYTES`."""
+
+_NAMES = {dtype: name for name, dtype in DATATYPES.items()}
+
+
+def datatype_of(dtype: np.dtype[Any]) -> str:
+    """The protocol's name of a dtype."""
+    return _NAMES[dtype.newbyteorder("<")]
+
+
+def as_dtype(array: Array, dtype: np.dtype[Any], pointer: str) -> Array:
+    """The array as a model takes it: floats are rounded to the nearest, whole numbers stay what they are.
+
+    Raises:
+        InvalidDocument: a number isn't finite, or the dtype can't hold it.
+    """
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise InvalidDocument.at(pointer, "Expected finite numbers; received NaN or Infinity.")
+    if array.dtype == dtype:
+        return array
+    with np.errstate(over="ignore", invalid="ignore"):
+        converted = array.astype(dtype)
+    fits = np.isfinite(converted).all() if dtype.kind == "f" else _is_same(array, converted)
+    if not fits:
+        held = f"numbers that {datatype_of(dtype)} holds"
+        received = f"others as {datatype_of(array.dtype)}"
+        raise InvalidDocument.at(pointer, f"Expected {held}; received {received}.")
+    return converted
+
+
+def _is_same(array: Array, whole: Array) -> bool:
+    """Whether whole numbers are those that they were made of; float64 can't tell the largest apart."""
+    if array.dtype.kind == "f":
+        return bool((np.abs(array) <= 2.0**53).all() and (whole == array).all())
+    return bool((whole == array).all() and ((whole < 0) == (array < 0)).all())

@@ -1,0 +1,154 @@
+"""The routes of the Open Inference Protocol: named models, and runs by their ids."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Request
+from pydantic import Field
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from app.bodies import json_answer, json_body, problems, read_encoded_body
+from app.compression import compress
+from app.models.service import list_models, list_versions
+from app.open_inference import schemas
+from app.open_inference.answers import infer_answer, model_metadata, server_metadata
+from app.open_inference.requests import read_infer
+from app.predictions.service import LOOP_BYTES
+from app.predictions.targets import RUN_VERSION, ModelTarget, Target, named_target
+from app.state import Shared, State
+
+router = APIRouter(prefix="/v2", tags=["open inference protocol"])
+
+MOST_LISTED = 500
+
+HEADER_LENGTH = "Inference-Header-Content-Length"
+
+HeaderLength = Annotated[
+    Annotated[int, Field(ge=0)] | None,
+    Header(alias=HEADER_LENGTH, description="Bytes of the JSON part, where binary tensors follow it."),
+]
+
+
+@router.get("", response_model=schemas.ServerMetadata)
+def get_server() -> Response:
+    """What the server is."""
+    return json_answer(server_metadata())
+
+
+@router.get("/health/live", response_model=schemas.Live)
+def get_live() -> Response:
+    """Whether the server answers."""
+    return json_answer({"live": True})
+
+
+@router.get("/health/ready", response_model=schemas.Ready)
+def get_ready() -> Response:
+    """Whether the server can score, for which no worker is needed."""
+    return json_answer({"ready": True})
+
+
+@router.post("/repository/index", response_model=list[schemas.IndexItem], responses=problems())
+def list_repository(state: Shared) -> Response:
+    """The current version of each named model, the first 500 by name."""
+    with state.database.reading() as session:
+        models, _ = list_models(session, MOST_LISTED, None)
+    return json_answer(
+        [
+            {"name": model.name, "version": str(version.version), "state": "READY", "reason": ""}
+            for model, version in models
+        ]
+    )
+
+
+@router.get("/models/{name}", response_model=schemas.ModelMetadata, responses=problems(404, 409))
+async def get_metadata(name: str, state: Shared) -> Response:
+    """What a model takes and gives."""
+    return await _metadata(state, name, None)
+
+
+@router.get(
+    "/models/{name}/versions/{version}", response_model=schemas.ModelMetadata, responses=problems(404, 409)
+)
+async def get_version_metadata(name: str, version: str, state: Shared) -> Response:
+    """What a version of a model takes and gives."""
+    return await _metadata(state, name, version)
+
+
+async def _metadata(state: State, name: str, version: str | None) -> Response:
+    served = await state.predictor.resolve(named_target(name, version))
+    versions = await run_in_threadpool(_versions_of, state, served.target)
+    return json_answer(model_metadata(name, versions, served.scorer))
+
+
+def _versions_of(state: State, target: Target) -> list[str]:
+    if not isinstance(target, ModelTarget):
+        return [RUN_VERSION]
+    with state.database.reading() as session:
+        return [str(version.version) for version in reversed(list_versions(session, target.name))]
+
+
+@router.get("/models/{name}/ready", response_model=schemas.Ready, responses=problems(404, 409))
+async def get_model_ready(name: str, state: Shared) -> Response:
+    """Whether a model can score."""
+    return await _ready(state, name, None)
+
+
+@router.get(
+    "/models/{name}/versions/{version}/ready", response_model=schemas.Ready, responses=problems(404, 409)
+)
+async def get_version_ready(name: str, version: str, state: Shared) -> Response:
+    """Whether a version of a model can score."""
+    return await _ready(state, name, version)
+
+
+async def _ready(state: State, name: str, version: str | None) -> Response:
+    await state.predictor.resolve(named_target(name, version))
+    return json_answer({"name": name, "ready": True})
+
+
+@router.post(
+    "/models/{name}/infer",
+    response_model=schemas.InferAnswer,
+    responses=problems(404, 409, 413, 415, 422),
+    openapi_extra=json_body(schemas.InferDocument),
+)
+async def infer(name: str, request: Request, state: Shared, header_length: HeaderLength = None) -> Response:
+    """Scores inputs with a model."""
+    return await _infer(request, state, name, None, header_length)
+
+
+@router.post(
+    "/models/{name}/versions/{version}/infer",
+    response_model=schemas.InferAnswer,
+    responses=problems(404, 409, 413, 415, 422),
+    openapi_extra=json_body(schemas.InferDocument),
+)
+async def infer_version(
+    name: str, version: str, request: Request, state: Shared, header_length: HeaderLength = None
+) -> Response:
+    """Scores inputs with a version of a model."""
+    return await _infer(request, state, name, version, header_length)
+
+
+async def _infer(
+    request: Request, state: State, name: str, version: str | None, header_length: int | None
+) -> Response:
+    body = await read_encoded_body(request)
+    served = await state.predictor.resolve(named_target(name, version))
+    target, scorer = served.target, served.scorer
+    names = [tensor.name for tensor in scorer.signature.outputs]
+    if len(body) <= LOOP_BYTES:
+        asked = read_infer(body, header_length, scorer.inputs, names)
+    else:
+        asked = await run_in_threadpool(read_infer, body, header_length, scorer.inputs, names)
+    outputs = await state.predictor.score(scorer, asked.arrays)
+    version_now = str(target.version) if isinstance(target, ModelTarget) else RUN_VERSION
+    model = {"model_name": name, "model_version": version_now}
+    content, head_bytes = infer_answer(model, asked.id, outputs, asked.outputs)
+    content, encoding = compress(content, request.headers.get("accept-encoding", ""))
+    headers = {"Content-Encoding": encoding} if encoding else {}
+    if head_bytes is None:
+        return Response(content, headers=headers, media_type="application/json")
+    return Response(
+        content, headers={**headers, HEADER_LENGTH: str(head_bytes)}, media_type="application/octet-stream"
+    )
