@@ -13,6 +13,7 @@ from app import __version__, openapi
 from app.bodies import json_answer, problems
 from app.database import Database, utc_now
 from app.errors import Unavailable
+from app.evaluations.endpoints import router as evaluations_router
 from app.losses.endpoints import router as losses_router
 from app.models.endpoints import router as models_router
 from app.models.names import ModelNames
@@ -55,6 +56,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     add_problem_handlers(app)
     app.add_middleware(PredictionShortcut)
     app.include_router(runs_router)
+    app.include_router(evaluations_router)
     app.include_router(models_router)
     app.include_router(losses_router)
     app.include_router(predictions_router)

@@ -217,14 +217,6 @@ def _quality(text: str) -> float:
         return 0.0
 
 
-@router.get("/runs/{run_id}/statistics", response_model=schemas.Statistics, responses=problems(404, 409))
-def get_statistics(run_id: str, state: Shared) -> Response:
-    """The final statistics of a run that succeeded."""
-    with state.database.reading() as session:
-        run = service.get_succeeded_run(session, run_id)
-        return json_answer({"run_id": run.id, **(run.statistics or {})})
-
-
 @router.get("/runs/{run_id}/artifacts", response_model=schemas.ArtifactList, responses=problems(404, 409))
 def list_artifacts(run_id: str, state: Shared) -> Response:
     """The files of a run that succeeded."""

@@ -16,6 +16,7 @@ from app.errors import Conflict, IdempotencyMismatch, InvalidDocument, NotFound
 from app.ids import new_id
 from app.models.tables import ModelRunRow
 from app.runs.tables import ENDED, RunDataRow, RunRow, RunStatus, RunTagRow
+from app.spec.parsing import parse_run
 from app.spec.run import RunSpec
 
 
@@ -176,6 +177,14 @@ def check_start(session: Session, run_id: str | None) -> None:
 def get_inline_data(session: Session, run_id: str) -> bytes | None:
     """The JSON of a run's inline dataset; None if its data lie elsewhere."""
     return session.scalar(select(RunDataRow.inline).where(RunDataRow.run_id == run_id))
+
+
+def load_spec(session: Session, run: RunRow) -> RunSpec:
+    """The document of a run, its data with it."""
+    document, inline = run.document, get_inline_data(session, run.id)
+    if inline is not None:
+        document = document | {"dataset": document["dataset"] | {"inline": orjson.loads(inline)}}
+    return parse_run(document)
 
 
 def list_runs(

@@ -8,8 +8,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from app.spec.losses import Loss, LossSpec, loss_parts
-from app.statistics import activation_sparsity, classification, elements_above, regression, weight_sparsity
+from app.statistics import activation_sparsity, weight_sparsity
 from app.training.build import tapped_model
 
 Array = NDArray[Any]
@@ -17,19 +16,6 @@ Arrays = dict[str, Array]
 
 MOST_ELEMENTS = 2**25
 """Elements of activations that one forward pass may put out: 128 MB in float32."""
-
-CLASS_LOSSES = {"categorical_crossentropy", "categorical_focal_crossentropy", "categorical_hinge"}
-CLASS_NUMBER_LOSSES = {"sparse_categorical_crossentropy"}
-LABEL_LOSSES = {
-    "binary_crossentropy",
-    "binary_focal_crossentropy",
-    "weighted_binary_crossentropy",
-    "hinge",
-    "squared_hinge",
-    "dice",
-    "tversky",
-}
-SIGNED_LOSSES = {"hinge", "squared_hinge"}
 
 
 def input_of(model: keras.Model, arrays: Mapping[str, Any]) -> Any:
@@ -58,70 +44,6 @@ def _in_passes(tapped: keras.Model, inputs: Mapping[str, Array], part: str) -> A
         rows = {name: array[first : first + size] for name, array in inputs.items()}
         passes.append(tapped(input_of(tapped, rows), training=False)[part])
     return {name: np.concatenate([np.asarray(given[name]) for given in passes]) for name in passes[0]}
-
-
-def split_statistics(
-    predictions: Arrays,
-    targets: Arrays,
-    losses: Mapping[str, Sequence[Loss]],
-    thresholds: Sequence[float],
-) -> dict[str, Any]:
-    """The statistics of a split that come from its predictions.
-
-    Args:
-        predictions: by output name, `(samples, …)`.
-        targets: likewise.
-        losses: the losses of each output; they tell classes from numbers.
-        thresholds: for the elements above.
-
-    Returns:
-        `elements_above`, and `classification` or `regression`. A model with several outputs has an
-        `output` beside each threshold, and its other figures by the output's name.
-    """
-    several = len(predictions) > 1
-    above: list[dict[str, Any]] = []
-    figures: dict[str, dict[str, Any]] = {}
-    for output, predicted in predictions.items():
-        which = {"output": output} if several else {}
-        above += [which | elements_above(predicted, threshold) for threshold in thresholds]
-        kind, values = task_figures(predicted, targets[output], losses[output])
-        figures.setdefault(kind, {}).update({output: values} if several else values)
-    return {"elements_above": above, **figures}
-
-
-def losses_of(loss: LossSpec, outputs: Sequence[str]) -> dict[str, list[Loss]]:
-    """The losses of each output."""
-    losses: dict[str, list[Loss]] = {output: [] for output in outputs}
-    for part in loss_parts(loss, outputs):
-        losses[part.output].append(part.loss)
-    return losses
-
-
-def yes_above(losses: Sequence[Loss]) -> float | None:
-    """Above which number an element says yes; None where the first loss that tells is of classes, or none."""
-    for loss in losses:
-        kind: str = loss.type
-        if kind in CLASS_LOSSES | CLASS_NUMBER_LOSSES:
-            return None
-        if kind in LABEL_LOSSES:
-            return 0.0 if kind in SIGNED_LOSSES or bool(getattr(loss, "from_logits", False)) else 0.5
-    return None
-
-
-def task_figures(predicted: Array, target: Array, losses: Sequence[Loss]) -> tuple[str, dict[str, Any]]:
-    """Figures of classes or of numbers, as the first loss that tells which says."""
-    for loss in losses:
-        kind: str = loss.type
-        if kind in CLASS_LOSSES | CLASS_NUMBER_LOSSES:
-            return "classification", classification(target, predicted)
-        if kind in LABEL_LOSSES:
-            labels = predicted.ndim > 1 and predicted.shape[-1] > 1
-            threshold = yes_above([loss])
-            assert threshold is not None
-            return "classification", classification(
-                target, predicted, multi_label=labels, threshold=threshold
-            )
-    return "regression", regression(target, predicted)
 
 
 def layer_sparsity(

@@ -10,16 +10,15 @@ import keras
 from numpy.typing import NDArray
 
 from app.spec.run import RunSpec
+from app.statistics.of_splits import losses_of, split_statistics
 from app.training import checkpoint, warm_start
 from app.training.batches import State
 from app.training.constraints.guarantee import guaranteed_model
 from app.training.constraints.judgement import judge
 from app.training.evaluation import (
     layer_sparsity,
-    losses_of,
     model_weight_sparsity,
     predict,
-    split_statistics,
 )
 from app.training.loop import LoopOptions, Reporter, run_epochs
 from app.training.optimizers import averaged_weights

@@ -13,7 +13,7 @@ from app.runs.tables import RunRow
 from app.spec.columns import limit_names
 from app.spec.constraints import Constraint
 from app.spec.run import RunSpec
-from app.training.evaluation import losses_of, yes_above
+from app.statistics.of_splits import losses_of, yes_above
 from app.training.export import export
 from app.training.fit import FittedRun
 

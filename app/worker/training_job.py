@@ -8,17 +8,15 @@ import logging
 import shutil
 import threading
 
-import orjson
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.database import Database, utc_now
 from app.errors import CheckpointRefused, InvalidDocument, RunError
 from app.runs.files import CONTINUATION, RunFiles, publish_folder
 from app.runs.history import append_block, cut_history, read_history
-from app.runs.service import get_inline_data
+from app.runs.service import get_inline_data, load_spec
 from app.runs.tables import RunRow
 from app.settings import Settings
-from app.spec.parsing import parse_run
 from app.spec.run import RunSpec
 from app.training.fit import FittedRun, fit_run
 from app.training.loop import EpochBlock, Interrupted
@@ -147,12 +145,7 @@ class TrainingJob:
 
     def _load_document(self) -> RunSpec:
         with self._database.reading() as session:
-            run = get_claimed_run(session, self._claim)
-            inline = get_inline_data(session, run.id)
-        document = run.document
-        if inline is not None:
-            document = document | {"dataset": document["dataset"] | {"inline": orjson.loads(inline)}}
-        return parse_run(document)
+            return load_spec(session, get_claimed_run(session, self._claim))
 
     def _resume(self) -> Checkpoint | None:
         """The state to go on from, with the history cut to what belongs to it."""
