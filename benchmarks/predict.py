@@ -6,6 +6,7 @@ Every answer is checked. MLServer runs without its pool of processes and without
 metrics and access log, its function in the event loop: both are faster so.
 """
 
+import io
 import json
 import os
 import signal
@@ -16,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
@@ -37,11 +38,6 @@ from benchmarks.table import Row, show
 ROOT = HERE.parent.parent
 RUN_ID = "run_bench"
 WIDTHS = (20, 64, 64, 1)
-BATCHES = (1, 256)
-BODIES = 8
-CONNECTIONS = 8
-ROUNDS = 20
-SECONDS = 0.4
 STARTS = 3
 LONGEST_START_SECONDS = 120
 
@@ -61,6 +57,7 @@ class Server:
         path: of its route for predictions.
         ready_path: of a route that answers 200 once it's ready.
         body: from instances, (batch, 20), to the body of a request.
+        media_type: of the body, and of the answer.
     """
 
     name: str
@@ -68,44 +65,67 @@ class Server:
     path: str
     ready_path: str
     body: Callable[[Array], bytes]
+    media_type: str = "application/json"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How requests of one size are sent.
+
+    Attributes:
+        batch: instances of a request.
+        bodies: different ones.
+        connections: requests under way at once.
+        rounds: how often each server is asked.
+        seconds: for how long each time.
+    """
+
+    batch: int
+    bodies: int = 8
+    connections: int = 8
+    rounds: int = 20
+    seconds: float = 0.4
+
+
+PLANS = (Plan(1), Plan(256), Plan(50_000, bodies=2, connections=2, rounds=3, seconds=2.0))
+
+COMPARED = (
+    ("Kerb", "parse only", "against only parses", 1, 0.6),
+    ("Kerb", "MLServer", "against MLServer", 1, 3.0),
+    ("Kerb", "MLServer", "against MLServer", 256, 2.0),
+    ("Kerb, NPY", "MLServer", "in NPY, against MLServer", 1, 3.0),
+    ("Kerb, NPY", "MLServer", "in NPY, against MLServer", 256, 2.0),
+    ("Kerb", "MLServer", "of 20 numbers, against MLServer", 50_000, 5.0),
+    ("Kerb, NPY", "MLServer", "of 20 numbers in NPY, against MLServer", 50_000, 5.0),
+    ("Kerb", "BentoML", "against BentoML", 1, 8.0),
+)
+"""Ours, theirs, in words, the batch and the goal."""
 
 
 def rows() -> list[Row]:
-    """Measures everything; takes about a minute and a half."""
+    """Measures everything; takes about two minutes."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         model_path = save_model(folder / "artifacts" / RUN_ID)
         alive, predicting, resident = start_and_memory(folder)
         speeds = measure_speeds(folder, model_path)
-    compared = [
-        ("parse only", "only parses", 1, 0.6),
-        ("MLServer", "MLServer", 1, 3.0),
-        ("MLServer", "MLServer", 256, 2.0),
-        ("BentoML", "BentoML", 1, 8.0),
-    ]
     # /healthz is answered before the application is imported, so it alone wouldn't say when Kerb can serve.
     started = f"median of {STARTS}; to the first prediction {predicting:.2f} s"
     return [
-        *(_row(speeds, *comparison) for comparison in compared),
+        *(_row(speeds, *comparison) for comparison in COMPARED),
         Row("API process, start to /healthz", alive, 2, at_most=True, unit="s", note=started),
         Row("API process, resident with one model", resident, 200, at_most=True, unit="MB"),
     ]
 
 
-def _row(speeds: Speeds, name: str, description: str, batch: int, goal: float) -> Row:
-    what = f"predict, batch of {batch}, against {description}"
-    if (name, batch) not in speeds:
+def _row(speeds: Speeds, ours: str, theirs: str, description: str, batch: int, goal: float) -> Row:
+    what = f"predict, batch of {batch:,} {description}"
+    if (theirs, batch) not in speeds:
         return Row(what, None, goal, note="make bench-peers installs it")
-    ours, theirs = median(speeds["Kerb", batch]), median(speeds[name, batch])
-    note = f"{ours:,.0f} against {theirs:,.0f} requests/s"
-    return Row(what, ratio(speeds, name, batch), goal, note=note)
-
-
-def ratio(speeds: Speeds, name: str, batch: int) -> float:
-    """How many times as many requests/s Kerb answers: the median of the rounds' ratios."""
-    return median(
-        ours / theirs for ours, theirs in zip(speeds["Kerb", batch], speeds[name, batch], strict=True)
-    )
+    one, other = speeds[ours, batch], speeds[theirs, batch]
+    ratio = median(mine / yours for mine, yours in zip(one, other, strict=True))
+    note = f"{median(one):,.4g} against {median(other):,.4g} requests/s"
+    return Row(what, ratio, goal, note=note)
 
 
 def save_model(folder: Path) -> Path:
@@ -162,21 +182,25 @@ def start_and_memory(folder: Path) -> tuple[float, float, float]:
 
 def measure_speeds(folder: Path, model_path: Path) -> Speeds:
     """Asks all servers in turns."""
+    wanted = {(name, batch) for ours, theirs, _, batch, _ in COMPARED for name in (ours, theirs)}
+    speeds: Speeds = {}
     with ExitStack() as stack:
         servers = [stack.enter_context(server) for server in _servers(folder, model_path)]
-        loads = {
-            (server.name, batch): _prepare_load(server, batch, folder, model_path)
-            for server in servers
-            for batch in BATCHES
-        }
+        kerb = servers[0]
+        path = f"{kerb.path}?run_id={RUN_ID}"
+        binary = replace(kerb, name="Kerb, NPY", path=path, body=npy_body, media_type="application/x-npy")
         send = stack.enter_context(client())
-        for load in loads.values():
-            send(load)
-        speeds: Speeds = {key: [] for key in loads}
-        for _ in range(ROUNDS):
-            for batch in BATCHES:
-                for server in servers:
-                    speeds[server.name, batch].append(send(loads[server.name, batch]))
+        for plan in PLANS:
+            loads = {
+                server.name: _prepare_load(server, plan, folder, model_path)
+                for server in (*servers, binary)
+                if (server.name, plan.batch) in wanted
+            }
+            for load in loads.values():
+                send(load)
+            for _ in range(plan.rounds):
+                for name, load in loads.items():
+                    speeds.setdefault((name, plan.batch), []).append(send(load))
     return speeds
 
 
@@ -219,6 +243,12 @@ def kerb_body(instances: Array) -> bytes:
     return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
+def npy_body(instances: Array) -> bytes:
+    sink = io.BytesIO()
+    np.save(sink, instances)
+    return sink.getvalue()
+
+
 def bentoml_body(instances: Array) -> bytes:
     return orjson.dumps({"instances": instances}, option=orjson.OPT_SERIALIZE_NUMPY)
 
@@ -249,24 +279,25 @@ def write_mlserver_settings(folder: Path, port: int, model_path: Path) -> None:
     (folder / "model-settings.json").write_text(json.dumps(model))
 
 
-def _prepare_load(server: Server, batch: int, folder: Path, model_path: Path) -> dict[str, Any]:
+def _prepare_load(server: Server, plan: Plan, folder: Path, model_path: Path) -> dict[str, Any]:
     """Writes the bodies and what they must be answered; the same instances for every server."""
-    random = np.random.default_rng(batch)
-    instances = random.normal(size=(BODIES, batch, WIDTHS[0])).astype(np.float32)
+    random = np.random.default_rng(plan.batch)
+    instances = random.normal(size=(plan.bodies, plan.batch, WIDTHS[0])).astype(np.float32)
     session = onnxruntime.InferenceSession(model_path.read_bytes())
     expected = [session.run(None, {"input": rows})[0].ravel() for rows in instances]
-    place = folder / "load" / server.name / str(batch)
+    place = folder / "load" / server.name / str(plan.batch)
     place.mkdir(parents=True)
     np.save(place / "expected.npy", np.array(expected))
     for number, some in enumerate(instances):
-        (place / f"{number}.json").write_bytes(server.body(some))
+        (place / str(number)).write_bytes(server.body(some))
     return {
         "port": server.port,
         "path": server.path,
-        "bodies": [str(place / f"{number}.json") for number in range(BODIES)],
+        "media_type": server.media_type,
+        "bodies": [str(place / str(number)) for number in range(plan.bodies)],
         "expected": str(place / "expected.npy"),
-        "connections": CONNECTIONS,
-        "seconds": SECONDS,
+        "connections": plan.connections,
+        "seconds": plan.seconds,
     }
 
 

@@ -1,5 +1,6 @@
 """The forms in which instances come and predictions go, by their media types."""
 
+from functools import lru_cache
 from typing import Literal
 
 Form = Literal["json", "ndjson", "csv", "parquet", "arrow", "npy"]
@@ -34,6 +35,7 @@ def table_form(content_type: str) -> Form | None:
     return TABLES.get(content_type.partition(";")[0].strip().lower())
 
 
+@lru_cache(256)
 def answer_form(accept: str) -> Form:
     """The form that an `Accept` header rates highest, JSON among equals; JSON if it names none."""
     ratings = dict.fromkeys(MEDIA_TYPES, 0.0)
