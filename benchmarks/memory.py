@@ -69,7 +69,7 @@ def rows(requests: int = REQUESTS) -> list[Row]:
 
 def make_runs(folder: Path) -> list[str]:
     """Runs that have succeeded, each with a model."""
-    run_ids = [f"{RUN_ID}_{number}" for number in range(MODELS)]
+    run_ids = [f"{RUN_ID[:-2]}{number:02}" for number in range(MODELS)]
     save_model(folder / "artifacts" / run_ids[0])
     database = Database(f"sqlite:///{folder / 'kerb.db'}")
     migrate(database)
