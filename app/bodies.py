@@ -42,7 +42,17 @@ async def read_json_body(request: Request) -> bytes:
     if declared != b"application/json":
         _check_media_type(declared.decode("latin-1"))
     most_bytes = request.app.state.kerb.settings.max_body_bytes
-    chunks = [chunk async for chunk in body_chunks(request, most_bytes)]
+    _check_head(headers, most_bytes, compressed=False)
+    body, more = await _next_chunk(request)
+    if not more and len(body) <= most_bytes:  # as of most requests
+        return body
+    chunks, received = [body], len(body)
+    while more and received <= most_bytes:
+        body, more = await _next_chunk(request)
+        received += len(body)
+        chunks.append(body)
+    if received > most_bytes:
+        raise _too_large(most_bytes)
     return b"".join(chunks)
 
 
@@ -74,23 +84,30 @@ async def body_chunks(request: Request, most_bytes: int, *, compressed: bool = F
         UnsupportedMediaType: the body says that it's compressed, and may not be.
         TooLarge: it's larger.
     """
-    headers: dict[bytes, bytes] = dict(request.scope["headers"])
+    _check_head(dict(request.scope["headers"]), most_bytes, compressed)
+    received, more = 0, True
+    while more:
+        chunk, more = await _next_chunk(request)
+        received += len(chunk)
+        if received > most_bytes:
+            raise _too_large(most_bytes)
+        yield chunk
+
+
+def _check_head(headers: dict[bytes, bytes], most_bytes: int, compressed: bool) -> None:
     encoding = headers.get(b"content-encoding", b"identity").decode("latin-1")
     if not compressed and encoding.lower() != "identity":
         raise UnsupportedMediaType(f"Expected a body without Content-Encoding; received {encoding!r}.")
     if int(headers.get(b"content-length", b"0")) > most_bytes:
         raise _too_large(most_bytes)
-    received, more = 0, True
-    while more:
-        message = await request.receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        chunk = message.get("body", b"")
-        received += len(chunk)
-        if received > most_bytes:
-            raise _too_large(most_bytes)
-        yield chunk
-        more = message.get("more_body", False)
+
+
+async def _next_chunk(request: Request) -> tuple[bytes, bool]:
+    """Some more of a body, and whether that isn't all."""
+    message = await request.receive()
+    if message["type"] == "http.disconnect":
+        raise ClientDisconnect
+    return message.get("body", b""), message.get("more_body", False)
 
 
 def _check_media_type(declared: str) -> None:

@@ -23,6 +23,7 @@ Returned = Literal["probabilities", "classes"]
 
 _TARGET_FIELDS = ("run_id", "model", "version", "run_ids", "combine")
 _DATA_FIELDS = ("instances", "inputs", "columns")
+_QUOTED = {field: f'"{field}"'.encode() for field in _DATA_FIELDS}
 _FIELDS = (*_TARGET_FIELDS, *_DATA_FIELDS, "threshold", "thresholds", "statistics", "return")
 _STATISTICS = ("counts",)
 
@@ -172,7 +173,7 @@ def _may_hold_booleans(body: bytes, field: str) -> bool:
     No number, and few of the request's other names, have one of the letters; looking for a single byte takes
     a twentieth of the time of looking for the words.
     """
-    start = max(0, body.find(f'"{field}"'.encode())) + len(field) + 2
+    start = body.find(_QUOTED[field]) + len(_QUOTED[field])
     return body.find(b"u", start) >= 0 or body.find(b"f", start) >= 0
 
 
