@@ -18,7 +18,6 @@ from app.losses.endpoints import router as losses_router
 from app.models.endpoints import router as models_router
 from app.models.names import ModelNames
 from app.open_inference.endpoints import router as open_inference_router
-from app.predictions.endpoints import PredictionShortcut
 from app.predictions.endpoints import router as predictions_router
 from app.predictions.service import Predictor
 from app.problems import add_problem_handlers
@@ -27,6 +26,7 @@ from app.runs.files import RunFiles
 from app.runs.tables import WorkerRow
 from app.runs.waiting import RunWatcher
 from app.settings import Settings
+from app.shortcut import PredictionShortcut
 from app.starting import ALIVE
 from app.state import Shared, State
 from app.tensorflow_serving.endpoints import router as tensorflow_serving_router

@@ -114,7 +114,7 @@ async def _ready(state: State, name: str, version: str | None) -> Response:
 )
 async def infer(name: str, request: Request, state: Shared, header_length: HeaderLength = None) -> Response:
     """Scores inputs with a model."""
-    return await _infer(request, state, name, None, header_length)
+    return await answer_infer(request, state, name, None, header_length)
 
 
 @router.post(
@@ -127,12 +127,21 @@ async def infer_version(
     name: str, version: str, request: Request, state: Shared, header_length: HeaderLength = None
 ) -> Response:
     """Scores inputs with a version of a model."""
-    return await _infer(request, state, name, version, header_length)
+    return await answer_infer(request, state, name, version, header_length)
 
 
-async def _infer(
+async def answer_infer(
     request: Request, state: State, name: str, version: str | None, header_length: int | None
 ) -> Response:
+    """The answer to an inference request.
+
+    Args:
+        request: its body is still to be read.
+        state: of the application.
+        name: of a model, or the id of a run.
+        version: as it stands in the path; None for the current one.
+        header_length: bytes of the JSON part, where binary tensors follow it.
+    """
     body = await read_encoded_body(request)
     served = await state.predictor.resolve(named_target(name, version))
     target, scorer = served.target, served.scorer

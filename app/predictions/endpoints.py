@@ -1,21 +1,17 @@
 """`POST /predict`."""
 
 from collections.abc import Iterator
-from typing import IO, Any, cast
+from typing import IO, Any
 
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.bodies import body_chunks, json_body, problems, read_json_body
-from app.errors import KerbError
 from app.predictions.media import MEDIA_TYPES, TABLES, Form, answer_form, table_form
 from app.predictions.queries import PARAMETERS, REPEATABLE, read_query
 from app.predictions.schemas import PredictAnswer, PredictDocument
 from app.predictions.table_answers import IN_MEMORY_BYTES, open_spool
-from app.problems import problem_response
 from app.state import Shared, State
 
 CHUNK_BYTES = 256 * 1024
@@ -115,31 +111,3 @@ def _read_chunks(file: IO[bytes]) -> Iterator[bytes]:
     with file:
         while chunk := file.read(CHUNK_BYTES):
             yield chunk
-
-
-class PredictionShortcut:
-    """Middleware that answers `POST /predict` itself.
-
-    The layers that a request passes on its way to a route take as long as scoring a row. What the shortcut
-    doesn't know by its path, such as where the application is mounted below another, takes the long way.
-
-    Args:
-        app: the application.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers the request."""
-        if scope["type"] != "http" or scope["path"] != PATH or scope["method"] != "POST":
-            await self._app(scope, receive, send)
-            return
-        request = Request(scope, receive)
-        try:
-            response = await predict(request, cast(State, request.app.state.kerb))
-        except KerbError as error:
-            response = problem_response(error)
-        except ClientDisconnect:
-            return
-        await response(scope, receive, send)

@@ -1,0 +1,77 @@
+"""Answers predictions before they have gone through the layers of the web framework.
+
+The layers that a request passes on its way to a route take as long as scoring a row.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import cast
+
+from fastapi import Request
+from sqlalchemy.exc import OperationalError
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.errors import KerbError, Unavailable
+from app.open_inference.endpoints import HEADER_LENGTH, answer_infer
+from app.predictions.endpoints import PATH, predict
+from app.problems import problem_response
+from app.state import State
+
+logger = logging.getLogger(__name__)
+
+Answering = Callable[[Request, State], Awaitable[Response]]
+
+_HEADER_LENGTH = HEADER_LENGTH.lower().encode()
+
+
+class PredictionShortcut:
+    """Middleware that answers `POST /predict` and `POST /v2/models/…/infer` itself.
+
+    What it doesn't know by its path, such as where the application is mounted below another, takes the long
+    way, and so does what a layer would refuse.
+
+    Args:
+        app: the application.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers the request."""
+        answering = _find(scope) if scope["type"] == "http" and scope["method"] == "POST" else None
+        if answering is None:
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        try:
+            response = await answering(request, cast(State, request.app.state.kerb))
+        except KerbError as error:
+            response = problem_response(error, scope["path"])
+        except OperationalError as error:
+            logger.error("database failed method=POST path=%s error=%s", scope["path"], error)
+            response = problem_response(Unavailable("The database can't be reached now."), scope["path"])
+        except ClientDisconnect:
+            return
+        await response(scope, receive, send)
+
+
+def _find(scope: Scope) -> Answering | None:
+    """What answers a POST, if that is known here."""
+    path: str = scope["path"]
+    if path == PATH:
+        return predict
+    match path.split("/"):
+        case ["", "v2", "models", name, "infer"] if name:
+            version = None
+        case ["", "v2", "models", name, "versions", version, "infer"] if name and version:
+            pass
+        case _:
+            return None
+    length = dict(scope["headers"]).get(_HEADER_LENGTH)
+    if length is not None and not (length.isdigit() and len(length) < 16):
+        return None
+    header_length = None if length is None else int(length)
+    return lambda request, state: answer_infer(request, state, name, version, header_length)
