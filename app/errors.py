@@ -10,6 +10,7 @@ clients and tests compare; the message says what was expected and what was recei
     ├── Conflict                 the state of the thing doesn't allow what was asked
     ├── IdempotencyMismatch      the same Idempotency-Key came with another body
     ├── UnsupportedMediaType     a body in a form that the route doesn't read
+    ├── InvalidRange             a part was asked for that a file doesn't have
     ├── TooLarge                 a limit of the service was exceeded
     ├── Unavailable              a part of the service isn't ready; try again later
     ├── CheckpointRefused        a state to go on from is that of another structure
@@ -108,6 +109,22 @@ class UnsupportedMediaType(KerbError):
 
     code = "unsupported_media_type"
     title = "Unsupported media type"
+
+
+class InvalidRange(KerbError):
+    """A part of a file was asked for that it doesn't have.
+
+    Args:
+        message: what was expected and what was received.
+        size: of the file, in bytes.
+    """
+
+    code = "invalid_range"
+    title = "No such part of the file"
+
+    def __init__(self, message: str, size: int) -> None:
+        super().__init__(message)
+        self.size = size
 
 
 class TooLarge(KerbError):

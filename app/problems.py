@@ -23,6 +23,7 @@ from app.errors import (
     Conflict,
     IdempotencyMismatch,
     InvalidDocument,
+    InvalidRange,
     KerbError,
     NotFound,
     RunError,
@@ -44,6 +45,7 @@ _STATUSES: tuple[tuple[type[KerbError], int], ...] = (
     (NotFound, 404),
     (Conflict, 409),
     (TooLarge, 413),
+    (InvalidRange, 416),
     (UnsupportedMediaType, 415),
     (Unavailable, 503),
 )
@@ -105,6 +107,8 @@ def problem_response(error: KerbError, path: str = "") -> Response:
     """The answer to `error` at a path."""
     status = next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == 503 else None
+    if isinstance(error, InvalidRange):
+        headers = {"Content-Range": f"bytes */{error.size}"}
     return _respond(path, status, error.code, error.title, error.message, _fields(error), headers)
 
 

@@ -14,6 +14,7 @@ from app.bodies import json_answer, json_body, problems, read_json_body
 from app.errors import NotFound
 from app.runs import schemas, service
 from app.runs.answers import metrics_answer, run_answer
+from app.runs.artifacts import list_files, matches, wants_part
 from app.runs.files import ARTIFACTS
 from app.runs.history import read_history
 from app.runs.service import RunFilter
@@ -222,31 +223,47 @@ def list_artifacts(run_id: str, state: Shared) -> Response:
     """The files of a run that succeeded."""
     with state.database.reading() as session:
         service.get_succeeded_run(session, run_id)
-    folder = state.files.artifacts(run_id)
     items = [
         {
-            "name": name,
-            "bytes": (folder / name).stat().st_size,
-            "media_type": media_type,
-            "href": f"/runs/{run_id}/artifacts/{name}",
+            "name": file.name,
+            "bytes": file.size,
+            "sha256": file.sha256,
+            "media_type": ARTIFACTS[file.name],
+            "href": f"/runs/{run_id}/artifacts/{file.name}",
         }
-        for name, media_type in ARTIFACTS.items()
-        if (folder / name).is_file()
+        for file in list_files(state.files.artifacts(run_id))
     ]
     return json_answer({"items": items})
+
+
+_FILE = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 
 
 @router.get(
     "/runs/{run_id}/artifacts/{name}",
     response_class=FileResponse,
-    responses=problems(404, 409)
-    | {200: {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}},
+    responses=problems(404, 409, 416)
+    | {
+        200: {"content": _FILE},
+        206: {"content": _FILE, "description": "The part that `Range` asks for."},
+        304: {"description": "`If-None-Match` names the content."},
+    },
 )
-def get_artifact(run_id: str, name: str, state: Shared) -> Response:
-    """One file of a run that succeeded."""
+def get_artifact(run_id: str, name: str, request: Request, state: Shared) -> Response:
+    """One file of a run that succeeded.
+
+    Its `ETag` is its SHA-256. `If-None-Match` saves sending it again, `Range` asks for a part of it.
+    """
     with state.database.reading() as session:
         service.get_succeeded_run(session, run_id)
-    path = state.files.artifacts(run_id) / name
-    if name not in ARTIFACTS or not path.is_file():
+    folder = state.files.artifacts(run_id)
+    found = next((file for file in list_files(folder) if file.name == name), None)
+    if found is None:
         raise NotFound(f"Run {run_id} has no artifact {name!r}; it may have {', '.join(ARTIFACTS)}.")
-    return FileResponse(path, media_type=ARTIFACTS[name], filename=name)
+    etag = f'"{found.sha256}"'
+    if matches(request.headers.get("if-none-match", ""), etag):
+        return Response(status_code=304, headers={"ETag": etag})
+    if not wants_part(request.headers, etag, found.size):
+        # A range that doesn't count must be passed over; the response would look at it nevertheless.
+        request.scope["headers"] = [item for item in request.scope["headers"] if item[0] != b"range"]
+    return FileResponse(folder / name, headers={"ETag": etag}, media_type=ARTIFACTS[name], filename=name)

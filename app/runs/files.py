@@ -18,6 +18,9 @@ ARTIFACTS = {
 }
 """The files that a finished run may have, and their media types."""
 
+CHECKSUMS = "SHA256SUMS"
+"""Beside the artifacts: the SHA-256 of each."""
+
 
 class RunFiles:
     """The files of all runs.

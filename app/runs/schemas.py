@@ -118,6 +118,8 @@ class Artifact(Answer):
     """File name."""
     bytes: int
     """Size."""
+    sha256: str
+    """SHA-256 of its content, in hexadecimal; in quotes it's the `ETag`."""
     media_type: str
     """What it is answered as."""
     href: str

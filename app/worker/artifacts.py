@@ -7,6 +7,7 @@ import orjson
 
 from app.artifacts import LimitSignature, Signature, TensorSignature, write_signature
 from app.runs.answers import run_answer
+from app.runs.artifacts import write_checksums
 from app.runs.files import CONTINUATION
 from app.runs.history import History
 from app.runs.tables import RunRow
@@ -68,6 +69,8 @@ def _limited_output(constraint: Constraint, outputs: list[str]) -> str | None:
 def write_documents(run: RunRow, inline: bytes | None, history: History, folder: Path) -> None:
     """Writes `run.json`, `statistics.json` and `history.csv`: what the routes answer, as files.
 
+    They are the last of a run's files, so the checksums of all are written, too.
+
     Args:
         run: the row as it is once the run has ended.
         inline: JSON of its inline dataset.
@@ -78,3 +81,4 @@ def write_documents(run: RunRow, inline: bytes | None, history: History, folder:
     statistics = {"run_id": run.id, **(run.statistics or {})}
     (folder / "statistics.json").write_bytes(orjson.dumps(statistics, option=_READABLE))
     (folder / "history.csv").write_text(history.csv(), newline="")
+    write_checksums(folder)

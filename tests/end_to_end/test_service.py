@@ -1,6 +1,7 @@
 """The service as a client meets it: `kerb serve` as a process, over HTTP, training real models."""
 
 import csv
+import hashlib
 import io
 import os
 import subprocess
@@ -64,6 +65,9 @@ def test_its_artifacts_are_what_the_routes_answer(service: Service, finished: di
         "history.csv",
         "statistics.json",
     ]
+    for item in service.get(f"{path}/artifacts")["items"]:
+        content = service.client.get(item["href"]).content
+        assert (len(content), hashlib.sha256(content).hexdigest()) == (item["bytes"], item["sha256"])
     assert service.get(f"{path}/artifacts/run.json") == finished
     assert service.get(f"{path}/artifacts/statistics.json") == service.get(f"{path}/statistics")
     answered = service.client.get(f"{path}/metrics", headers={"accept": "text/csv"}).text

@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import hashlib
 import io
 import json
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from app.database import Database, utc_now
 from app.main import create_app
 from app.problems import Problem
 from app.runs import schemas
+from app.runs.artifacts import write_checksums
 from app.runs.files import RunFiles
 from app.runs.history import append_block
 from app.runs.tables import RunRow
@@ -403,12 +405,78 @@ class TestResults:
         assert item == {
             "name": "model.keras",
             "bytes": 10,
+            "sha256": hashlib.sha256(b"0123456789").hexdigest(),
             "media_type": "application/octet-stream",
             "href": f"/runs/{run_id}/artifacts/model.keras",
         }
         answer = client.get(item["href"])
         assert answer.content == b"0123456789"
-        assert client.get(item["href"], headers={"range": "bytes=2-4"}).content == b"234"
+        assert answer.headers["content-type"] == "application/octet-stream"
+        assert answer.headers["etag"] == f'"{item["sha256"]}"'
+
+    def test_the_stored_checksum_is_told(self, client: TestClient, run_id: str, tmp_path: Path) -> None:
+        folder = RunFiles(tmp_path).artifacts(run_id)
+        write_checksums(folder)
+        (before,) = client.get(f"/runs/{run_id}/artifacts").json()["items"]
+        assert (folder / "SHA256SUMS").read_text() == f"{before['sha256']}  model.keras\n"
+
+        (folder / "model.keras").write_bytes(b"another")  # nobody does; the hash isn't computed again
+        (after,) = client.get(f"/runs/{run_id}/artifacts").json()["items"]
+
+        assert after == before | {"bytes": 7}
+        assert_problem(client.get(f"/runs/{run_id}/artifacts/SHA256SUMS"), 404, "not_found")
+
+    def test_content_that_the_client_has_is_not_sent_again(self, client: TestClient, run_id: str) -> None:
+        path = f"/runs/{run_id}/artifacts/model.keras"
+        etag = client.get(path).headers["etag"]
+
+        for tags in (etag, "*", f'"other", W/{etag}'):
+            answer = client.get(path, headers={"if-none-match": tags})
+            assert (answer.status_code, answer.content) == (304, b"")
+            assert answer.headers["etag"] == etag
+        assert client.get(path, headers={"if-none-match": '"other"'}).content == b"0123456789"
+
+    @pytest.mark.parametrize(
+        ("asked", "part"),
+        [("2-4", b"234"), ("8-", b"89"), ("-3", b"789"), ("5-99", b"56789"), ("-99", b"0123456789")],
+    )
+    def test_a_part_of_a_file(self, client: TestClient, run_id: str, asked: str, part: bytes) -> None:
+        path = f"/runs/{run_id}/artifacts/model.keras"
+        answer = client.get(path, headers={"range": f"bytes={asked}"})
+
+        assert (answer.status_code, answer.content) == (206, part)
+        assert answer.headers["content-range"].endswith("/10")
+        assert client.get(path, headers={"range": f"Bytes={asked}"}).content == part
+        for validator, whole in ((answer.headers["etag"], False), ('"other"', True)):
+            headers = {"range": f"bytes={asked}", "if-range": validator}
+            assert client.get(path, headers=headers).content == (b"0123456789" if whole else part)
+
+    def test_several_parts_of_a_file(self, client: TestClient, run_id: str) -> None:
+        path = f"/runs/{run_id}/artifacts/model.keras"
+        answer = client.get(path, headers={"range": "bytes=0-1, 8-"})
+
+        assert answer.status_code == 206
+        assert answer.headers["content-type"].startswith("multipart/byteranges")
+        assert b"\r\n01\r\n" in answer.content
+        assert b"\r\n89\r\n" in answer.content
+
+    @pytest.mark.parametrize(
+        "asked",
+        ["", "x", "10-", "4-2", "-", "-0", "1-x", "0-1,", "0-1,10-", "1" * 5000 + "-", "\u0663-", "0-1-2"],
+    )
+    def test_a_part_that_cannot_be(self, client: TestClient, run_id: str, asked: str) -> None:
+        path = f"/runs/{run_id}/artifacts/model.keras"
+        answer = client.get(path, headers={"range": f"bytes={asked}".encode()})  # type: ignore[dict-item]
+
+        problem = assert_problem(answer, 416, "invalid_range")
+        assert answer.headers["content-range"] == "bytes */10"
+        assert "within the 10 bytes" in problem["detail"]
+        assert client.get(path, headers={"range": "bytes=x", "if-range": '"other"'}).status_code == 200
+
+    @pytest.mark.parametrize("unit", ["rows=1-2", "rows", ""])
+    def test_units_that_are_unknown_are_passed_over(self, client: TestClient, run_id: str, unit: str) -> None:
+        answer = client.get(f"/runs/{run_id}/artifacts/model.keras", headers={"range": unit})
+        assert (answer.status_code, answer.content) == (200, b"0123456789")
 
     @pytest.mark.parametrize(
         "name",

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import delete
 
 from app.database import Database
-from app.runs.files import ARTIFACTS, RunFiles
+from app.runs.files import ARTIFACTS, CHECKSUMS, RunFiles
 from app.runs.history import read_history
 from app.runs.service import build_run, cancel_run, create_run
 from app.runs.tables import RunDataRow, RunRow
@@ -62,7 +62,7 @@ def test_a_run_succeeds_with_all_its_files(database: Database, settings: Setting
     assert row(database, run_id).status == "succeeded"
     assert row(database, run_id).worker_id is None
     assert recorded_epochs(database, run_id) == [1, 2, 3, 4]
-    assert files_of(settings, run_id) == sorted(ARTIFACTS)
+    assert files_of(settings, run_id) == sorted([*ARTIFACTS, CHECKSUMS])
     written = orjson.loads((RunFiles(settings.data_dir).artifacts(run_id) / "run.json").read_bytes())
     assert written["status"] == "succeeded"
     assert written["finished_at"] is not None
@@ -84,7 +84,7 @@ def test_a_crash_between_the_files_and_the_row_is_mended(database: Database, set
 
     assert row(database, run_id).status == "succeeded"
     assert recorded_epochs(database, run_id) == [1, 2, 3, 4]
-    assert files_of(settings, run_id) == sorted(ARTIFACTS)
+    assert files_of(settings, run_id) == sorted([*ARTIFACTS, CHECKSUMS])
     assert (folder / "statistics.json").read_bytes() == statistics
 
 
