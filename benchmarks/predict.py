@@ -94,7 +94,7 @@ COMPARED = (
     ("Kerb", "MLServer", "against MLServer", 256, 2.0),
     ("Kerb, binary", "MLServer", "in binary, against MLServer", 1, 3.0),
     ("Kerb, binary", "MLServer", "in binary, against MLServer", 256, 2.0),
-    ("Kerb", "MLServer", "(a million numbers), against MLServer", 50_000, 5.0),
+    ("Kerb", "MLServer", "a million numbers, against MLServer", 50_000, 5.0),
     ("Kerb, binary", "MLServer", "in binary, against MLServer", 50_000, 5.0),
     ("Kerb", "BentoML", "against BentoML", 1, 8.0),
 )
@@ -118,7 +118,7 @@ def rows() -> list[Row]:
 
 
 def _row(speeds: Speeds, ours: str, theirs: str, description: str, batch: int, goal: float) -> Row:
-    what = f"predict, batch of {batch:,} {description}"
+    what = f"predict, batch of {batch:,}, {description}"
     if (theirs, batch) not in speeds:
         return Row(what, None, goal, note="make bench-peers installs it")
     one, other = speeds[ours, batch], speeds[theirs, batch]
