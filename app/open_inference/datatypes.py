@@ -32,7 +32,7 @@ def datatype_of(dtype: np.dtype[Any]) -> str:
 
 
 def as_dtype(array: Array, dtype: np.dtype[Any], pointer: str) -> Array:
-    """The array as a model takes it: floats are rounded to the nearest, whole numbers stay what they are.
+    """The array as a model takes it: floats are rounded to the nearest, integers stay what they are.
 
     Raises:
         InvalidDocument: a number isn't finite, or the dtype can't hold it.
@@ -43,7 +43,12 @@ def as_dtype(array: Array, dtype: np.dtype[Any], pointer: str) -> Array:
         return array
     with np.errstate(over="ignore", invalid="ignore"):
         converted = array.astype(dtype)
-    fits = np.isfinite(converted).all() if dtype.kind == "f" else _is_same(array, converted)
+    if dtype.kind != "f":
+        fits = _is_same(array, converted)
+    elif array.dtype.kind == "f":
+        fits = bool(np.isfinite(converted).all())
+    else:
+        fits = _is_exact(array, dtype)
     if not fits:
         held = f"numbers that {datatype_of(dtype)} holds"
         received = f"others as {datatype_of(array.dtype)}"
@@ -56,3 +61,9 @@ def _is_same(array: Array, whole: Array) -> bool:
     if array.dtype.kind == "f":
         return bool((np.abs(array) <= 2.0**53).all() and (whole == array).all())
     return bool((whole == array).all() and ((whole < 0) == (array < 0)).all())
+
+
+def _is_exact(whole: Array, dtype: np.dtype[Any]) -> bool:
+    """Whether whole numbers are small enough that a dtype of floats tells each from the next."""
+    largest = 2 ** (np.finfo(dtype).nmant + 1)
+    return bool(-largest <= whole.min().item() and whole.max().item() <= largest)

@@ -150,11 +150,17 @@ async def answer_infer(
         asked = read_infer(body, header_length, scorer.inputs, names)
     else:
         asked = await run_in_threadpool(read_infer, body, header_length, scorer.inputs, names)
-    outputs = await state.predictor.score(scorer, asked.arrays)
+    outputs = await state.predictor.score(scorer, asked.arrays, "/inputs")
     version_now = str(target.version) if isinstance(target, ModelTarget) else RUN_VERSION
     model = {"model_name": name, "model_version": version_now}
-    content, head_bytes = infer_answer(model, asked.id, outputs, asked.outputs)
-    content, encoding = compress(content, request.headers.get("accept-encoding", ""))
+    accepted = request.headers.get("accept-encoding", "")
+
+    def pack() -> tuple[bytes, str | None, int | None]:
+        content, head_bytes = infer_answer(model, asked.id, outputs, asked.outputs)
+        return *compress(content, accepted), head_bytes
+
+    is_large = sum(output.nbytes for output in outputs.values()) > LOOP_BYTES
+    content, encoding, head_bytes = await run_in_threadpool(pack) if is_large else pack()
     headers = {"Content-Encoding": encoding} if encoding else {}
     if head_bytes is None:
         return Response(content, headers=headers, media_type="application/json")

@@ -139,7 +139,7 @@ def _read_inputs(
         pointer = f"/inputs/{place}"
         _check_object(tensor, pointer, ("name", "shape", "datatype", "parameters", "data"))
         name = tensor.get("name")
-        if name not in by_name:
+        if not isinstance(name, str) or name not in by_name:
             raise InvalidDocument.at(f"{pointer}/name", _not_one_of("inputs", list(by_name), name))
         if name in found:
             raise InvalidDocument.at(f"{pointer}/name", f"Expected each input once; received {name!r} again.")
@@ -186,27 +186,29 @@ def _read_array(
     tensor: dict[str, Any], rest: memoryview, shape: tuple[int, ...], dtype: np.dtype[Any], pointer: str
 ) -> tuple[Array, memoryview]:
     """The numbers of a tensor, in a row, and what is left of the binary part."""
-    count = math.prod(shape)
     size = _parameters(tensor, pointer).get("binary_data_size")
     if size is None:
-        return _from_json(tensor.get("data"), count, dtype, f"{pointer}/data"), rest
+        return _from_json(tensor.get("data"), shape, dtype, f"{pointer}/data"), rest
     at = f"{pointer}/parameters/binary_data_size"
     if "data" in tensor:
         raise InvalidDocument.at(f"{pointer}/data", "Expected data or binary_data_size; received both.")
-    if type(size) is not int or size != count * dtype.itemsize:
-        expected = f"{count * dtype.itemsize} bytes for a shape {list(shape)} of {tensor['datatype']}"
+    needed = math.prod(shape) * dtype.itemsize
+    if type(size) is not int or size != needed:
+        expected = f"{needed} bytes for a shape {list(shape)} of {tensor['datatype']}"
         raise InvalidDocument.at(at, f"Expected {expected}; received {received(size)}.")
     if size > len(rest):
         message = f"Expected {size} bytes behind the JSON part; received {len(rest)}."
         raise InvalidDocument.at(at, message)
-    return np.frombuffer(rest[:size], dtype), rest[size:]
+    # Behind JSON of any length the numbers lie anywhere; what computes with them wants them aligned.
+    return np.require(np.frombuffer(rest[:size], dtype), requirements="A"), rest[size:]
 
 
-def _from_json(data: Any, count: int, dtype: np.dtype[Any], pointer: str) -> Array:
+def _from_json(data: Any, shape: tuple[int, ...], dtype: np.dtype[Any], pointer: str) -> Array:
     """Numbers in one list, or in nested ones, in a row."""
     if not isinstance(data, list):
         raise InvalidDocument.at(pointer, f"Expected a list; received {received(data)}.")
-    numbers = _flat(data, pointer)
+    numbers = _flat(data, shape, pointer)
+    count = math.prod(shape)
     if len(numbers) != count:
         raise InvalidDocument.at(
             pointer, f"Expected {count} numbers, as the shape has; received {len(numbers)}."
@@ -224,7 +226,9 @@ def _from_json(data: Any, count: int, dtype: np.dtype[Any], pointer: str) -> Arr
         raise InvalidDocument.at(pointer, message) from error
 
 
-def _flat(data: list[Any], pointer: str) -> list[Any]:
+def _flat(data: list[Any], shape: tuple[int, ...], pointer: str) -> list[Any]:
+    """The numbers in a row; where lists lie in lists, they must be as the shape has them."""
+    lengths = [len(data)]
     while data and isinstance(data[0], list):
         if not all(isinstance(part, list) for part in data):
             raise InvalidDocument.at(
@@ -232,8 +236,15 @@ def _flat(data: list[Any], pointer: str) -> list[Any]:
             )
         if len(set(map(len, data))) > 1:
             raise InvalidDocument.at(pointer, "Expected lists of the same length; received others.")
+        lengths.append(len(data[0]))
         joined: list[Any] = []
         for part in data:
             joined += part
         data = joined
+    if len(lengths) > 1 and tuple(lengths) != shape:
+        given = str(lengths) if len(lengths) <= MOST_AXES else f"of {len(lengths)} axes"
+        message = (
+            f"Expected {math.prod(shape)} numbers, in a row or of the shape {list(shape)}; received {given}."
+        )
+        raise InvalidDocument.at(pointer, message)
     return data

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import IO, Any, TypeVar
 
 from app.database import Database
-from app.errors import Conflict
+from app.errors import Conflict, InvalidDocument
 from app.models.names import ModelNames, ModelVersion
 from app.predictions.answers import ends_of, json_of, returned, thresholds_of
 from app.predictions.batch_statistics import GatheredStatistics
@@ -150,20 +150,26 @@ class Predictor:
                 served = await self.resolve(found.members)
                 return Served(found.target, served.scorer)
 
-    async def score(self, scorer: Scorer, inputs: Mapping[str, Array]) -> dict[str, Array]:
+    async def score(
+        self, scorer: Scorer, inputs: Mapping[str, Array], pointer: str = "/instances"
+    ) -> dict[str, Array]:
         """The outputs by name, each (n, …), for inputs by name, each (n, …); in a thread where that is slow.
 
         Args:
             scorer: what `resolve` gave.
             inputs: arrays of the signature's dtypes and shapes, n ≥ 1 the same for all.
+            pointer: JSON Pointer of what holds them in the client's document.
 
         Raises:
             InvalidDocument: the model can't take these numbers.
         """
         elements = sum(array.size for array in inputs.values())
-        if elements * BYTES_PER_NUMBER <= min(LOOP_BYTES, scorer.quick_bytes):
-            return scorer.predict(inputs)
-        return await self._in_thread(scorer.predict, inputs)
+        try:
+            if elements * BYTES_PER_NUMBER <= min(LOOP_BYTES, scorer.quick_bytes):
+                return scorer.predict(inputs)
+            return await self._in_thread(scorer.predict, inputs)
+        except InvalidDocument as error:
+            raise InvalidDocument.at(pointer, error.problems[0].message) from error
 
     def close(self) -> None:
         """Ends the threads, once they have done what they are at."""

@@ -39,6 +39,8 @@ Target = RunTarget | ModelTarget | EnsembleTarget
 _RUN_ID = re.compile(r"run_[0-9a-f]{26}")
 _VERSION = re.compile(r"[1-9]\d{0,9}", re.ASCII)
 
+_MOST_VERSIONS = 2**31 - 1
+
 RUN_VERSION = "1"
 """The version of a run, where a protocol wants one: a run never changes."""
 
@@ -54,8 +56,13 @@ def named_target(name: str, version: str | None = None) -> RunTarget | ModelTarg
         NotFound: that can't be a version.
     """
     is_run = _RUN_ID.fullmatch(name) is not None
-    if version is not None and not (version == RUN_VERSION if is_run else _VERSION.fullmatch(version)):
+    if version is not None and not (version == RUN_VERSION if is_run else _is_version(version)):
         raise NotFound(f"There is no version {version!r} of {name!r}.")
     if is_run:
         return RunTarget(name)
     return ModelTarget(name, None if version is None else int(version))
+
+
+def _is_version(text: str) -> bool:
+    # Databases have no larger integers in such a column.
+    return _VERSION.fullmatch(text) is not None and int(text) <= _MOST_VERSIONS

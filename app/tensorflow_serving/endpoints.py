@@ -130,5 +130,11 @@ async def _predict(request: Request, state: State, name: str, version: str | Non
         asked = read_predict(body, served.scorer.inputs)
     else:
         asked = await run_in_threadpool(read_predict, body, served.scorer.inputs)
-    outputs = await state.predictor.score(served.scorer, asked.arrays)
-    return Response(predict_answer(outputs, asked.by_rows), media_type="application/json")
+    outputs = await state.predictor.score(
+        served.scorer, asked.arrays, "/instances" if asked.by_rows else "/inputs"
+    )
+    if sum(output.nbytes for output in outputs.values()) <= LOOP_BYTES:
+        content = predict_answer(outputs, asked.by_rows)
+    else:
+        content = await run_in_threadpool(predict_answer, outputs, asked.by_rows)
+    return Response(content, media_type="application/json")

@@ -34,6 +34,17 @@ WRONG = {
     "an unknown field": ({"inputs": [tensor()], "input": 1}, "/input", 'Did you mean "inputs"?'),
     "no inputs": ({"inputs": []}, "/inputs", "at least one input"),
     "an unknown input": ({"inputs": [tensor(name="x")]}, "/inputs/0/name", 'received "x"'),
+    "a name that is no text": ({"inputs": [tensor(name=["x"])]}, "/inputs/0/name", "received a list of 1"),
+    "lists of another shape": (
+        {"inputs": [tensor(data=[[0], [1]])]},
+        "/inputs/0/data",
+        "of the shape [1, 2]; received [2, 1]",
+    ),
+    "an integer that float32 hasn't": (
+        {"inputs": [tensor(datatype="INT32", data=[0, 2**24 + 1])]},
+        "/inputs/0/data",
+        "Expected numbers that FP32 holds; received others as INT32",
+    ),
     "an input twice": ({"inputs": [tensor(), tensor()]}, "/inputs/1/name", "Expected each input once"),
     "no shape": ({"inputs": [tensor(shape=None)]}, "/inputs/0/shape", "Expected a shape [n, 2]"),
     "too few axes": ({"inputs": [tensor(shape=[2])]}, "/inputs/0/shape", "received [2]"),
