@@ -12,6 +12,7 @@ from starlette.responses import Response
 from app import __version__, openapi
 from app.bodies import json_answer, problems
 from app.database import Database, utc_now
+from app.datasets.endpoints import router as datasets_router
 from app.errors import Unavailable
 from app.evaluations.endpoints import router as evaluations_router
 from app.losses.endpoints import router as losses_router
@@ -58,6 +59,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(runs_router)
     app.include_router(evaluations_router)
     app.include_router(models_router)
+    app.include_router(datasets_router)
     app.include_router(losses_router)
     app.include_router(predictions_router)
     app.include_router(open_inference_router)

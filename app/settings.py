@@ -37,8 +37,8 @@ class Settings(BaseSettings):
     """Largest request body that is read; a larger one is answered with `413`."""
 
     max_table_bytes: int = Field(default=4 * 1024 * 1024 * 1024, ge=1)
-    """Largest body of instances in CSV, Parquet, Arrow, NPY or lines of JSON; a larger one is answered with
-    `413`. It lies in the data folder while it's scored, some rows at a time."""
+    """Largest body of instances in CSV, Parquet, Arrow, NPY or lines of JSON, and largest dataset but JSON; a
+    larger one is answered with `413`. It lies in the data folder while it's read, some rows at a time."""
 
     max_wait_seconds: float = Field(default=60.0, ge=0)
     """Longest that `Prefer: wait` holds an answer back; a longer wish is cut to this."""

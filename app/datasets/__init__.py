@@ -1,0 +1,1 @@
+"""Datasets: files of samples, uploaded once and described."""

@@ -1,0 +1,131 @@
+"""Turns an uploaded file into one that can be memory-mapped, and describes it: a process of its own.
+
+    python -m app.datasets.conversion FORM SOURCE FOLDER
+
+A process, so that the API stays small whatever a file holds, and lives on if a file breaks the reader.
+It prints one line of JSON: `{"rows", "columns", "preview"}`, or `{"error"}`, what is wrong with the file.
+Tables become `data.arrow`, an Arrow IPC file without compression; NPZ becomes `0.npy`, `1.npy`, … in the
+order of `columns`.
+"""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pyarrow
+import pyarrow.compute as pc
+
+from app.datasets.arrays import convert_arrays
+from app.datasets.description import PREVIEW_ROWS, BrokenFile, described, preview_value
+from app.datasets.readers import NeedsWiderType, open_table
+
+TABLE_FILE = "data.arrow"
+
+
+def convert(form: str, source: Path, folder: Path) -> dict[str, Any]:
+    """Converts a file into `folder`, and describes it.
+
+    Raises:
+        BrokenFile: it isn't of that form, or holds what no run could use.
+    """
+    if form == "npz":
+        return convert_arrays(source, folder)
+    if form != "csv":
+        return _write_table(*open_table(form, source), folder / TABLE_FILE)
+    types: dict[str, Any] = {}
+    while True:  # types are guessed from the first block, and a later one may need a wider type
+        try:
+            return _write_table(*open_table(form, source, types), folder / TABLE_FILE)
+        except NeedsWiderType as error:
+            types[error.column] = error.type
+
+
+def _write_table(schema: Any, batches: Iterator[Any], path: Path) -> dict[str, Any]:
+    if len(set(schema.names)) != len(schema.names):
+        twice = next(name for name in schema.names if schema.names.count(name) > 1)
+        raise BrokenFile(f"Expected columns of different names; received {twice!r} twice.")
+    columns = [_Column(field) for field in schema]
+    preview: list[dict[str, Any]] = []
+    rows = 0
+    with pyarrow.ipc.new_file(path, schema) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+            rows += batch.num_rows
+            for column, values in zip(columns, batch.columns, strict=True):
+                column.add(values)
+            preview += batch.slice(0, PREVIEW_ROWS - len(preview)).to_pylist()
+    if rows == 0:
+        raise BrokenFile("Expected at least one row; received none.")
+    return {
+        "rows": rows,
+        "columns": [column.describe() for column in columns],
+        "preview": [{name: preview_value(value) for name, value in row.items()} for row in preview],
+    }
+
+
+class _Column:
+    """What is gathered of a column while its batches pass."""
+
+    def __init__(self, field: Any) -> None:
+        kind, self.shape = field.type, []
+        while pyarrow.types.is_fixed_size_list(kind):
+            self.shape.append(kind.list_size)
+            kind = kind.value_type
+        self.name, self.type = field.name, kind
+        self.numeric = pyarrow.types.is_integer(kind) or pyarrow.types.is_floating(kind)
+        self.floating = pyarrow.types.is_floating(kind)
+        allowed = self.numeric or any(
+            test(kind)
+            for test in (
+                pyarrow.types.is_boolean,
+                pyarrow.types.is_string,
+                pyarrow.types.is_large_string,
+                pyarrow.types.is_null,
+                pyarrow.types.is_temporal,
+            )
+        )
+        if not allowed:
+            raise BrokenFile(
+                "Expected columns of numbers, booleans, texts, times or fixed-size lists of numbers; "
+                f"received {field.type} in column {field.name!r}."
+            )
+        self.missing = 0
+        self.low: float | int | None = None
+        self.high: float | int | None = None
+
+    def add(self, values: Any) -> None:
+        self.missing += values.null_count
+        for _ in self.shape:
+            values = values.flatten()
+        if self.floating:
+            nan = pc.is_nan(values)
+            if not self.shape:
+                self.missing += pc.sum(nan).as_py() or 0
+            values = values.filter(pc.invert(nan)) if pc.any(nan).as_py() else values
+        if self.numeric:
+            ends = pc.min_max(values).as_py()
+            if ends["min"] is not None:
+                self.low = ends["min"] if self.low is None else min(self.low, ends["min"])
+                self.high = ends["max"] if self.high is None else max(self.high, ends["max"])
+
+    def describe(self) -> dict[str, Any]:
+        return described(self.name, str(self.type), self.shape, self.missing, self.low, self.high)
+
+
+def main() -> int:
+    """Converts what the command line names."""
+    form, source, folder = sys.argv[1:]
+    try:
+        found = convert(form, Path(source), Path(folder))
+    except BrokenFile as error:
+        found = {"error": str(error)}
+    except (pyarrow.ArrowException, OSError, EOFError, MemoryError, OverflowError, ValueError) as error:
+        found = {"error": f"Expected a file in {form}; received one that can't be read: {error}"[:500]}
+    sys.stdout.buffer.write(orjson.dumps(found))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

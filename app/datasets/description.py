@@ -1,0 +1,31 @@
+"""What is told of a dataset, whatever form it came in."""
+
+import math
+from typing import Any
+
+PREVIEW_ROWS = 5
+MOST_PREVIEW_ELEMENTS = 100
+
+
+class BrokenFile(Exception):
+    """A file isn't of its form, or holds what no run could use; the message says where."""
+
+
+def described(
+    name: str, kind: str, shape: list[int], missing: int, low: float | int | None, high: float | int | None
+) -> dict[str, Any]:
+    """A column as it's stored and answered; fields as in `app.datasets.schemas.Column`."""
+    return {"name": name, "type": kind, "shape": shape, "missing": missing, "min": low, "max": high}
+
+
+def preview_value(value: Any) -> Any:
+    """A value of the preview, as JSON has it; None in place of a large one, and of what isn't finite."""
+    if isinstance(value, list):
+        return [preview_value(item) for item in value] if _elements(value) <= MOST_PREVIEW_ELEMENTS else None
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, bool | int) else str(value)[:MOST_PREVIEW_ELEMENTS]
+
+
+def _elements(value: Any) -> int:
+    return sum(_elements(item) for item in value) if isinstance(value, list) else 1

@@ -1,0 +1,128 @@
+"""The routes of datasets: HTTP in, HTTP out; what happens is in `app.datasets.service`."""
+
+import hashlib
+import shutil
+import tempfile
+from pathlib import Path
+from typing import IO, Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from app.bodies import body_chunks, json_answer, problems
+from app.datasets import schemas, service
+from app.datasets.service import DatasetFiles
+from app.datasets.tables import DatasetRow
+from app.errors import UnsupportedMediaType
+from app.state import Shared
+
+router = APIRouter(tags=["datasets"])
+
+FORMS = {
+    "text/csv": "csv",
+    "application/vnd.apache.parquet": "parquet",
+    "application/x-parquet": "parquet",
+    "application/vnd.apache.arrow.stream": "arrow",
+    "application/vnd.apache.arrow.file": "arrow",
+    "application/x-npz": "npz",
+    "application/json": "json",
+}
+"""The forms of datasets, by media type."""
+
+WRITTEN_BYTES = 1024 * 1024
+"""As much of a body is gathered before it's written."""
+
+_FILE = {"schema": {"type": "string", "format": "binary"}}
+
+
+@router.post(
+    "/datasets",
+    status_code=201,
+    response_model=schemas.Dataset,
+    responses=problems(413, 415, 422) | {200: {"model": schemas.Dataset}},
+    openapi_extra={"requestBody": {"required": True, "content": dict.fromkeys(FORMS, _FILE)}},
+)
+async def post_dataset(
+    request: Request,
+    state: Shared,
+    name: Annotated[str | None, Query(max_length=255, description="For people, and for the list.")] = None,
+) -> Response:
+    """Stores a file of samples. Bytes that are there already answer `200` with the dataset made of them."""
+    declared = request.headers.get("content-type", "")
+    form = FORMS.get(declared.partition(";")[0].strip().lower())
+    if form is None:
+        raise UnsupportedMediaType(f"Expected a Content-Type of {', '.join(FORMS)}; received {declared!r}.")
+    settings = state.settings
+    most_bytes = settings.max_body_bytes if form == "json" else settings.max_table_bytes
+    with tempfile.NamedTemporaryFile(dir=settings.data_dir, prefix=".upload.") as file:
+        sha256 = await _receive(request, file, most_bytes)
+        files = DatasetFiles(settings.data_dir)
+        dataset, new = await run_in_threadpool(
+            service.store, state.database, files, form, name, Path(file.name), sha256
+        )
+    headers = {"Location": f"/datasets/{dataset.id}"}
+    return json_answer(_answer(dataset), 201 if new else 200, headers)
+
+
+async def _receive(request: Request, file: IO[bytes], most_bytes: int) -> str:
+    """Writes a body into a file, in a thread, as the disk may make it wait; its SHA-256."""
+    digest = hashlib.sha256()
+
+    def write(chunks: list[bytes]) -> None:
+        for chunk in chunks:
+            digest.update(chunk)
+            file.write(chunk)
+
+    waiting: list[bytes] = []
+    size = 0
+    async for chunk in body_chunks(request, most_bytes):
+        waiting.append(chunk)
+        size += len(chunk)
+        if size >= WRITTEN_BYTES:
+            await run_in_threadpool(write, waiting)
+            waiting, size = [], 0
+    write(waiting)
+    file.flush()
+    return digest.hexdigest()
+
+
+@router.get("/datasets", response_model=schemas.DatasetList, responses=problems(422))
+def list_datasets(
+    state: Shared,
+    name: Annotated[str | None, Query(description="Only datasets of exactly this name.")] = None,
+    limit: Annotated[int, Query(ge=1, le=500, description="Most datasets of the answer.")] = 50,
+    after: Annotated[
+        str | None, Query(pattern="^ds_[0-9a-f]{26}$", description="`next` of the page before.")
+    ] = None,
+) -> Response:
+    """Datasets, the newest first, without previews."""
+    with state.database.reading() as session:
+        datasets, more = service.list_datasets(session, name, limit, after)
+    items = [_summary(dataset) for dataset in datasets]
+    return json_answer({"items": items, "next": datasets[-1].id if more else None})
+
+
+@router.get("/datasets/{dataset_id}", response_model=schemas.Dataset, responses=problems(404))
+def get_dataset(dataset_id: str, state: Shared) -> Response:
+    """One dataset: columns, types, missing values, ranges, and its first rows."""
+    with state.database.reading() as session:
+        return json_answer(_answer(service.get_dataset(session, dataset_id)))
+
+
+@router.delete("/datasets/{dataset_id}", status_code=204, response_class=Response, responses=problems(404))
+def delete_dataset(dataset_id: str, state: Shared) -> Response:
+    """Deletes a dataset and its files."""
+    with state.database.writing() as session:
+        service.delete_dataset(session, dataset_id)
+    shutil.rmtree(DatasetFiles(state.settings.data_dir).folder(dataset_id), ignore_errors=True)
+    return Response(status_code=204)
+
+
+def _answer(dataset: DatasetRow) -> dict[str, Any]:
+    return _summary(dataset) | {"preview": dataset.preview}
+
+
+def _summary(dataset: DatasetRow) -> dict[str, Any]:
+    fields = ("id", "name", "form", "sha256", "bytes", "created_at", "rows", "columns")
+    return {field: getattr(dataset, field) for field in fields}

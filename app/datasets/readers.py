@@ -1,0 +1,199 @@
+"""Reads tables some rows at a time, with pyarrow; what is broken is told by line, row group or batch."""
+
+import csv
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+from pyarrow import csv as arrow_csv
+from pyarrow import parquet
+
+from app.datasets.description import BrokenFile
+from app.errors import MalformedDocument
+from app.spec.strict_json import read_json
+
+BATCH_ROWS = 65_536
+CSV_BLOCK_BYTES = 4 * 1024 * 1024
+
+# A value that the type on the left can't hold asks for the one on the right.
+_WIDER = {"null": pyarrow.int64(), "int64": pyarrow.float64()}
+
+Table = tuple[Any, Iterator[Any]]
+"""An Arrow schema and record batches of it."""
+
+
+class NeedsWiderType(Exception):
+    """A CSV column holds a value that the type of those before can't hold."""
+
+    def __init__(self, column: str, kind: Any) -> None:
+        super().__init__(column)
+        self.column, self.type = column, kind
+
+
+def open_table(form: str, path: Path, types: Mapping[str, Any] | None = None) -> Table:
+    """Schema and batches of a file.
+
+    Args:
+        form: `csv`, `parquet`, `arrow` or `json`.
+        path: of the file.
+        types: those of CSV columns that aren't to be guessed.
+
+    Raises:
+        BrokenFile: it isn't of that form; also while batches are read.
+        NeedsWiderType: a guess was wrong; open it again with that type.
+    """
+    match form:
+        case "csv":
+            return _open_csv(path, types or {})
+        case "parquet":
+            return _open_parquet(path)
+        case "arrow":
+            return _open_arrow(path)
+        case _:
+            table = _read_json(path)
+            return table.schema, iter(table.to_batches(max_chunksize=BATCH_ROWS))
+
+
+def _open_csv(path: Path, types: Mapping[str, Any]) -> Table:
+    try:
+        reader = arrow_csv.open_csv(
+            path,
+            read_options=arrow_csv.ReadOptions(block_size=CSV_BLOCK_BYTES),
+            parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
+            convert_options=arrow_csv.ConvertOptions(
+                column_types=types, strings_can_be_null=True, quoted_strings_can_be_null=False
+            ),
+        )
+    except pyarrow.ArrowException as error:
+        raise _csv_error(path, error, None) from error
+    for field in reader.schema:
+        if pyarrow.types.is_binary(field.type):
+            raise _csv_error(path, UnicodeError("invalid UTF-8"), None)
+    return reader.schema, _csv_batches(path, reader)
+
+
+def _csv_batches(path: Path, reader: Any) -> Iterator[Any]:
+    while True:
+        try:
+            batch = reader.read_next_batch()
+        except StopIteration:
+            return
+        except pyarrow.ArrowException as error:
+            raise _csv_error(path, error, reader.schema) from error
+        if batch.num_rows:
+            yield batch
+
+
+def _csv_error(path: Path, error: Exception, schema: Any) -> Exception:
+    """What an error of the reader means: a wrong line, or a type that was guessed too narrow."""
+    found = re.search(r"In CSV column #(\d+): CSV conversion error", str(error))
+    if found and schema is not None:
+        field = schema.field(int(found[1]))
+        if not pyarrow.types.is_string(field.type):
+            return NeedsWiderType(field.name, _WIDER.get(str(field.type), pyarrow.string()))
+    return BrokenFile(_wrong_line(path) or f"Expected CSV; received a file that can't be read: {error}"[:500])
+
+
+def _wrong_line(path: Path) -> str | None:
+    """The first line that isn't UTF-8, or hasn't as many values as the first."""
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                line.decode()
+            except UnicodeDecodeError:
+                return f"Expected UTF-8; received other bytes in line {number}."
+    with path.open(newline="", encoding="utf-8") as text:
+        rows = csv.reader(text, strict=True)
+        width = 0
+        last = 0
+        try:
+            for cells in rows:
+                width = width or len(cells)
+                if cells and len(cells) != width:
+                    return f"Expected {width} values in line {last + 1}; received {len(cells)}."
+                last = rows.line_num
+        except csv.Error as error:
+            return f"Expected CSV in line {last + 1}; received what can't be read: {error}."
+    return None
+
+
+def _open_parquet(path: Path) -> Table:
+    try:
+        file = parquet.ParquetFile(path, memory_map=True)
+    except (pyarrow.ArrowException, OSError) as error:
+        raise BrokenFile(f"Expected a Parquet file; received one whose end can't be read: {error}") from error
+    return file.schema_arrow, _parquet_batches(file)
+
+
+def _parquet_batches(file: Any) -> Iterator[Any]:
+    for group in range(file.num_row_groups):
+        try:
+            yield from file.iter_batches(BATCH_ROWS, row_groups=[group])
+        except (pyarrow.ArrowException, OSError) as error:
+            raise BrokenFile(
+                f"Expected a Parquet file; row group {group} (from 0) can't be read: {error}"[:500]
+            ) from error
+
+
+def _open_arrow(path: Path) -> Table:
+    source = pyarrow.memory_map(str(path))
+    try:
+        if source.read(6) == b"ARROW1":
+            file = pyarrow.ipc.open_file(source)
+            return file.schema, _arrow_batches(map(file.get_batch, range(file.num_record_batches)))
+        source.seek(0)
+        stream = pyarrow.ipc.open_stream(source)
+    except (pyarrow.ArrowException, OSError) as error:
+        raise BrokenFile(f"Expected Arrow IPC; received a file that can't be read: {error}") from error
+    return stream.schema, _arrow_batches(stream)
+
+
+def _arrow_batches(batches: Iterator[Any]) -> Iterator[Any]:
+    number = 0
+    try:
+        for batch in batches:
+            batch.validate(full=True)  # offsets that lead out of the file would end the process
+            yield batch
+            number += 1
+    except (pyarrow.ArrowException, OSError) as error:
+        raise BrokenFile(f"Expected Arrow IPC; no batch can be read after {number}: {error}"[:500]) from error
+
+
+def _read_json(path: Path) -> Any:
+    """A list of objects, one a row; or an object of lists, one a column."""
+    try:
+        value = read_json(path.read_bytes())
+    except MalformedDocument as error:
+        raise BrokenFile(error.message) from error
+    if isinstance(value, list):
+        for row, item in enumerate(value):
+            if not isinstance(item, dict):
+                raise BrokenFile(f"Expected an object for each row; received another value in row {row}.")
+        names = dict.fromkeys(name for item in value for name in item)
+        value = {name: [item.get(name) for item in value] for name in names}
+    if not isinstance(value, dict) or not all(isinstance(column, list) for column in value.values()):
+        raise BrokenFile("Expected a list of objects, or an object of lists; received something else.")
+    if len({len(column) for column in value.values()}) > 1:
+        lengths = ", ".join(f"{name!r} {len(column)}" for name, column in value.items())
+        raise BrokenFile(f"Expected columns of one length; received {lengths}."[:500])
+    return pyarrow.table({name: _json_column(name, column) for name, column in value.items()})
+
+
+def _json_column(name: str, values: list[Any]) -> Any:
+    kinds: set[type] = set()
+    for row, value in enumerate(values):
+        if value is None:
+            continue
+        kinds.add(type(value))
+        if len(kinds) > 1 and kinds != {int, float}:
+            raise BrokenFile(
+                f"Expected values of one type in column {name!r}; row {row} (from 0) has another."
+            )
+    try:
+        return pyarrow.array(values, pyarrow.float64() if float in kinds else None)
+    except (pyarrow.ArrowException, OverflowError) as error:
+        raise BrokenFile(
+            f"Expected values of one type in column {name!r}; received others: {error}"
+        ) from error

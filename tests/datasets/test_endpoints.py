@@ -1,0 +1,188 @@
+"""The routes of datasets, on a real database and real files."""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pyarrow
+import pytest
+from fastapi.testclient import TestClient
+from pyarrow import parquet
+
+from app.database import Database
+from app.datasets import schemas
+from app.datasets.conversion import convert
+from app.datasets.description import BrokenFile
+from app.main import create_app
+from app.settings import Settings
+
+TABLE = pyarrow.table(
+    {
+        "age": pyarrow.array([1, None, 3], pyarrow.int64()),
+        "weight": pyarrow.array([0.5, float("nan"), -2.5]),
+        "kind": ["a", "b", None],
+    }
+)
+
+
+@pytest.fixture
+def client(database: Database, tmp_path: Path) -> Iterator[TestClient]:
+    with TestClient(create_app(Settings(data_dir=tmp_path))) as client:
+        yield client
+
+
+def upload(client: TestClient, content: bytes, media_type: str, name: str | None = None) -> httpx.Response:
+    parameters = {"name": name} if name else {}
+    return client.post("/datasets", content=content, headers={"Content-Type": media_type}, params=parameters)
+
+
+def left_behind(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if "upload" in path.name or path.parent.name == "datasets"]
+
+
+def converted(tmp_path: Path, form: str, content: bytes) -> dict[str, Any]:
+    """What is told of a file, without the process."""
+    source, folder = tmp_path / "source", tmp_path / "folder"
+    source.write_bytes(content)
+    folder.mkdir()
+    return convert(form, source, folder)
+
+
+def as_parquet() -> bytes:
+    sink = io.BytesIO()
+    parquet.write_table(TABLE, sink, row_group_size=1)
+    return sink.getvalue()
+
+
+def as_arrow(*, stream: bool) -> bytes:
+    sink = io.BytesIO()
+    opened = pyarrow.ipc.new_stream if stream else pyarrow.ipc.new_file
+    with opened(sink, TABLE.schema) as writer:
+        writer.write_table(TABLE)
+    return sink.getvalue()
+
+
+def test_a_dataset_is_stored_once_described_listed_and_deleted(client: TestClient, tmp_path: Path) -> None:
+    csv = b"age,weight,kind\n1,0.5,a\n,NaN,b\n3,-2.5,\n"
+    answer = upload(client, csv, "text/csv", "people")
+    assert answer.status_code == 201, answer.text
+    dataset = answer.json()
+    schemas.Dataset.model_validate(dataset)
+    assert answer.headers["Location"] == f"/datasets/{dataset['id']}"
+    assert (dataset["name"], dataset["rows"], dataset["bytes"]) == ("people", 3, len(csv))
+    assert dataset["columns"] == [
+        {"name": "age", "type": "int64", "shape": [], "missing": 1, "min": 1, "max": 3},
+        {"name": "weight", "type": "double", "shape": [], "missing": 1, "min": -2.5, "max": 0.5},
+        {"name": "kind", "type": "string", "shape": [], "missing": 1, "min": None, "max": None},
+    ]
+    assert dataset["preview"][1] == {"age": None, "weight": None, "kind": "b"}
+
+    again = upload(client, csv, "text/csv; charset=utf-8", "other")
+    assert (again.status_code, again.json()) == (200, dataset)
+    other = upload(client, b"x\n1\n", "text/csv").json()
+    page = client.get("/datasets", params={"limit": 1}).json()
+    assert [item["id"] for item in page["items"]] == [other["id"]]
+    page = client.get("/datasets", params={"after": page["next"]}).json()
+    assert ([item["id"] for item in page["items"]], page["next"]) == ([dataset["id"]], None)
+    schemas.DatasetList.model_validate(page)
+
+    path = f"/datasets/{dataset['id']}"
+    assert client.get(path).json() == dataset
+    assert (tmp_path / "datasets" / dataset["id"] / "data.arrow").is_file()
+    assert client.delete(path).status_code == 204
+    assert not (tmp_path / "datasets" / dataset["id"]).exists()
+    assert client.get(path).status_code == client.delete(path).status_code == 404
+
+
+def test_a_broken_file_leaves_nothing_behind(client: TestClient, tmp_path: Path) -> None:
+    answer = upload(client, b"a,b\n1,2\n1,2,3\n", "text/csv")
+    assert answer.status_code == 422
+    assert answer.json()["detail"] == "Expected 2 values in line 3; received 3."
+    assert client.get("/datasets").json()["items"] == []
+    assert left_behind(tmp_path) == []
+    assert upload(client, b"a", "text/html").status_code == 415
+
+
+@pytest.mark.parametrize("form", ["parquet", "stream", "file"])
+def test_tables_of_every_form_are_described_alike(tmp_path: Path, form: str) -> None:
+    content = as_parquet() if form == "parquet" else as_arrow(stream=form == "stream")
+    found = converted(tmp_path, "parquet" if form == "parquet" else "arrow", content)
+    assert [(column["type"], column["missing"], column["min"]) for column in found["columns"]] == [
+        ("int64", 1, 1),
+        ("double", 1, -2.5),
+        ("string", 1, None),
+    ]
+    with pyarrow.memory_map(str(tmp_path / "folder" / "data.arrow")) as file:
+        table = pyarrow.ipc.open_file(file).read_all()
+    assert table.slice(2).to_pylist() == TABLE.slice(2).to_pylist()
+
+
+@pytest.mark.parametrize(
+    "content", [b'[{"a": 1, "b": "x"}, {"a": 2.5}]', b'{"a": [1, 2.5], "b": ["x", null]}']
+)
+def test_json_comes_by_rows_or_by_columns(tmp_path: Path, content: bytes) -> None:
+    found = converted(tmp_path, "json", content)
+    assert found["preview"] == [{"a": 1.0, "b": "x"}, {"a": 2.5, "b": None}]
+
+
+def test_arrays_keep_their_shapes_and_types(tmp_path: Path) -> None:
+    images = np.arange(7 * 4 * 4, dtype=np.uint8).reshape(7, 4, 4)
+    sink = io.BytesIO()
+    np.savez_compressed(sink, image=images, y=np.arange(7.0))
+    found = converted(tmp_path, "npz", sink.getvalue())
+    assert found["rows"] == 7
+    assert found["columns"][0] == {
+        "name": "image", "type": "uint8", "shape": [4, 4], "missing": 0, "min": 0, "max": 111,
+    }  # fmt: skip
+    assert len(found["preview"]) == 5
+    assert np.array_equal(np.load(tmp_path / "folder" / "0.npy"), images)
+
+
+def test_a_csv_type_is_widened_where_a_later_block_needs_it(tmp_path: Path) -> None:
+    lines = ["a,b"] + ["1,2"] * 2_000_000 + ["1.5,x"]
+    found = converted(tmp_path, "csv", "\n".join(lines).encode())
+    assert [column["type"] for column in found["columns"]] == ["double", "string"]
+    assert (found["rows"], found["columns"][0]["max"]) == (2_000_001, 1.5)
+
+
+def npz(**arrays: Any) -> bytes:
+    sink = io.BytesIO()
+    np.savez(sink, **arrays)
+    return sink.getvalue()
+
+
+def with_broken_group() -> bytes:
+    """Parquet whose second row group has no page where its first page is to be."""
+    content = bytearray(as_parquet())
+    chunk = parquet.ParquetFile(io.BytesIO(content)).metadata.row_group(1).column(2)
+    start = chunk.dictionary_page_offset or chunk.data_page_offset
+    content[start : start + 8] = b"\xff" * 8
+    return bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("form", "content", "message"),
+    [
+        ("csv", b"", "CSV"),
+        ("csv", b"a,b\n", "at least one row"),
+        ("csv", b"a,a\n1,2\n", "'a' twice"),
+        ("csv", b"a,b\n1,2\n1,\xff\n", "line 3"),
+        ("csv", b'a,b\n"1\n2",2\n\n1\n', "2 values in line 5; received 1"),
+        ("parquet", b"PAR1", "Parquet"),
+        ("parquet", with_broken_group(), "row group 1"),
+        ("arrow", as_arrow(stream=False)[:-200], "Arrow"),
+        ("arrow", b"what is this", "Arrow"),
+        ("json", b'[{"a": 1}, {"a": "x"}]', "row 1"),
+        ("json", b'{"a": [1], "b": []}', "'b' 0"),
+        ("json", b"[1,", "JSON"),
+        ("npz", b"no archive", "NPZ"),
+        ("npz", npz(a=np.array([{}])), "'a'"),
+        ("npz", npz(a=np.zeros(2), b=np.zeros(3)), "2 rows in 'b'"),
+    ],
+)
+def test_a_broken_file_says_where(tmp_path: Path, form: str, content: bytes, message: str) -> None:
+    with pytest.raises(BrokenFile, match=message):
+        converted(tmp_path, form, content)
