@@ -86,7 +86,9 @@ class Constraint(SpecModel):
     """Which value of the training samples is limited: their `mean`, that of `every_sample`, or a quantile,
     `{"quantile": 0.95}`."""
 
-    method: Literal["auto", "lagrangian", "augmented_lagrangian", "projection", "penalty"] = "auto"
+    method: Literal[
+        "auto", "lagrangian", "augmented_lagrangian", "exact_penalty", "projection", "penalty"
+    ] = "auto"
     """How training holds the limit; `auto` chooses for the quantity."""
 
     weight: Annotated[float, Field(ge=0)] | None = None

@@ -250,7 +250,12 @@ class Program:
                 total += added
         gradients = tape.gradient(total, trainable, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         rate = self._learning_rate(loop["optimizer"])
-        trainable, optimizer = self.optimizer.stateless_apply(loop["optimizer"], gradients, trainable)
+        before = trainable
+        trainable, optimizer = self.optimizer.stateless_apply(loop["optimizer"], gradients, before)
+        if self.enforcement:
+            share = self.enforcement.step_share(enforced)
+            rate *= share
+            trainable = [old + share * (new - old) for old, new in zip(before, trainable, strict=True)]
         if self.objective.proximal:
             weights = dict(zip(self.weight_paths, trainable, strict=True))
             trainable = self.objective.proximal_step(weights, strengths, rate)

@@ -5,6 +5,9 @@
                 λᵢ ← max(0, λᵢ + κ·ρ·eᵢ), unless eᵢ is on its way to 0 by itself
                 the weights are kept if every limit holds and the loss is lower than before
 
+An exact penalty has one weight w in place of the λᵢ, f(θ) + w·Σ max(0, eᵢ(θ)), which rises after epochs that
+break the limit and falls after those that hold it.
+
 For a while at first the model fits freely, so that the residuals that break a limit by most, which are exempt
 from it, are the right ones. Then ρ is measured: it is the curvature of f on the way to where the limits hold,
 and so has the units of the loss over those of the limit squared, whatever they are.
@@ -12,6 +15,7 @@ and so has the units of the loss over those of the limit squared, whatever they 
 Everything that changes is in the state, a nest of tensors of fixed shapes.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -35,17 +39,21 @@ from app.training.terms import Batch
 
 State = dict[str, Any]
 
-FREE_SHARE = 0.4
-"""Of the epochs, at most; the model fits freely for so long."""
+FREE_SHARE, FREE_SHARE_TO_CHOOSE = 0.2, 0.4
+"""Of the epochs, at most; the model fits freely for so long. The longer time is for limits that exempt the
+residuals that are largest."""
 
 LOOK_SHARE = 0.05
 """Of the epochs; so often it is looked whether free fitting has come to rest."""
 
-AT_REST = 0.02
+AT_REST = 0.002
 """Of all that the loss has fallen by; a window that adds less is rest."""
 
 FROZEN_SHARE = 0.7
 """Of the epochs; then it no longer changes which residuals are exempt."""
+
+SETTLING_SHARE, LAST_STEP = 0.1, 0.02
+"""Of the epochs, the last, in which steps get shorter; and how much of a step is left in the end."""
 
 LEAST_BEND = 0.1
 """Of the curvature that ρ stands for; one that is measured lower may be an accident of a flat direction."""
@@ -61,6 +69,15 @@ LEAST_SIZE = 1e-3
 
 GROWTH, MOST_GROWTH = 0.3, 1000.0
 """Of ρ, while a violation doesn't fall, in an epoch in which λ moves all the way by ρ·e; and in all."""
+
+FIRST_WEIGHT = 0.1
+"""The weight that an exact penalty begins with, over what ρ makes of residuals of the usual size."""
+
+RISING, FALLING = 1.05, 0.99
+"""Of that weight, after an epoch that breaks the limit and after one that holds it."""
+
+FORCE_DECAY = 0.9
+"""Of the running mean of what an exact penalty pushes with."""
 
 WIDENING, NARROWING = 1.1, 0.97
 """Of the margin, after an epoch that breaks the limit and after one that holds it."""
@@ -102,6 +119,7 @@ class Enforcement:
         """
         return {
             "epochs": tf.constant(epochs, tf.int32),
+            "epoch": tf.constant(0, tf.int32),
             "active": tf.constant(not any(limit.method in _LEARNING for limit in self.limits)),
             "start": tf.constant(0, tf.int32),
             "ready": tf.constant(False),
@@ -203,19 +221,30 @@ class Enforcement:
             now = tf.stop_gradient(tf.reduce_mean(truth)) + margin
             mean += self.newest_share * (now - mean)
             multiplier = own["multiplier"][0, 0]
-            if limit.method == "penalty":
-                force = multiplier * (tf.sign(mean) if equality else tf.cast(mean > 0, tf.float32))
+            if limit.method in _PENALTIES:
+                weight = multiplier if limit.method == "penalty" else own["strength"]
+                force = weight * (tf.sign(mean) if equality else tf.cast(mean > 0, tf.float32))
             else:
                 force = multipliers.augmented_force(multiplier, mean, strength, equality)
             return tf.stop_gradient(force) * tf.reduce_mean(values), mean
         values += margin
-        if limit.method == "penalty":
-            price = part["multiplier"] * (tf.abs(values) if equality else tf.nn.relu(values))
+        if limit.method in _PENALTIES:
+            weight = part["multiplier"] if limit.method == "penalty" else own["strength"]
+            price = weight * (tf.abs(values) if equality else tf.nn.relu(values))
         elif limit.method == "lagrangian":
             price = part["multiplier"] * values
         else:
             price = multipliers.augmented_value(part["multiplier"], values, strength, equality)
         return sum_of_means(price * part["held"]), mean
+
+    def step_share(self, state: State) -> tf.Tensor:
+        """How much of a step is taken, float32 `()`: less and less of it in the last epochs.
+
+        What limits push to and fro, and batches, comes to rest so, as it can't with steps of one length.
+        """
+        left = 1 - tf.cast(state["epoch"], tf.float32) / tf.cast(state["epochs"], tf.float32)
+        way = tf.clip_by_value(1 - left / SETTLING_SHARE, 0.0, 1.0)
+        return LAST_STEP + (1 - LAST_STEP) * 0.5 * (1 + tf.cos(math.pi * way))
 
     def project(self, weights: Mapping[str, tf.Tensor], state: State) -> list[tf.Tensor]:
         """The weights after a step, those that were pruned zero again; in their order."""
@@ -362,7 +391,7 @@ class Enforcement:
                 self._moved(
                     limit,
                     residuals,
-                    _measured_by(own, s, sets_in),
+                    _measured_by(limit, own, s, sets_in),
                     active,
                     good,
                     rate,
@@ -380,6 +409,7 @@ class Enforcement:
         watch = [watched(*each) for each in zip(state["watch"], held, prices, strict=True)]
         following = {
             **state,
+            "epoch": epoch,
             "active": active,
             "start": start,
             "ready": active & best["found"],
@@ -407,7 +437,9 @@ class Enforcement:
         first = tf.where(epoch == 1, loss, fall["first"])
         gained = fall["last"] - mean
         rests = closes & (epoch > window) & (gained <= AT_REST * (first - mean))
-        late = tf.cast(epoch, tf.float32) >= tf.floor(FREE_SHARE * total)
+        chooses = any(residuals.exempts for limit in self.limits for residuals in limit.residuals)
+        share = FREE_SHARE_TO_CHOOSE if chooses else FREE_SHARE
+        late = tf.cast(epoch, tf.float32) >= tf.floor(share * total)
         following = {
             "sum": tf.where(closes, 0.0, sum_now),
             "first": first,
@@ -437,12 +469,13 @@ class Enforcement:
             def choose() -> tf.Tensor:
                 # Where the residual would be if nothing pushed it: what is pushed may deserve to be exempt.
                 bend = tf.maximum(own["curvature"], LEAST_BEND * own["strength"] / STRENGTH)
-                unpushed = values + tf.math.divide_no_nan(own["multiplier"], bend)
+                pushed = tf.math.divide_no_nan(own["multiplier"], bend)
+                unpushed = values if limit.method in _PENALTIES else values + pushed
                 return must_hold(
                     residuals, tf.abs(unpushed) if residuals.equality else unpushed, measured.get("counted")
                 )
 
-            held = choose() if limit.method == "penalty" else tf.cond(chooses, choose, lambda: own["held"])
+            held = choose() if limit.method in _PENALTIES else tf.cond(chooses, choose, lambda: own["held"])
             size = tf.cond(sets_in, lambda: _size_of(values, held), lambda: own["size"])
         margin = tf.where(sets_in, MARGIN * size, own["margin"])
         if limit.method == "penalty":
@@ -473,7 +506,22 @@ class Enforcement:
         """The multipliers and the margin after an epoch."""
         if limit.method == "penalty":
             return own
+        factor = tf.where(good, NARROWING, WIDENING)
+        margin = tf.clip_by_value(
+            own["margin"] * factor, LEAST_MARGIN * own["size"], MOST_MARGIN * own["size"]
+        )
+        own = {**own, "margin": tf.where(active, margin, own["margin"])}
         values, multiplier = own["residual"], own["multiplier"]
+        if limit.method == "exact_penalty":
+            strength = own["strength"] * tf.where(good, FALLING, RISING)
+            breaks = tf.sign(values) if residuals.equality else tf.cast(values > 0, tf.float32)
+            moved = FORCE_DECAY * multiplier + (1 - FORCE_DECAY) * strength * breaks
+            moved *= own["held"]
+            return {
+                **own,
+                "multiplier": tf.where(active, moved, multiplier),
+                "strength": tf.where(active, strength, own["strength"]),
+            }
         waits = multipliers.follows(values, own["pace"], 10.0 + 0.5 * elapsed)
         breaking = (tf.abs(values) if residuals.equality else tf.nn.relu(values)) * own["held"]
         amount = sum_of_means(breaking) / breaking.shape[1]
@@ -487,16 +535,11 @@ class Enforcement:
         else:
             moved = multipliers.ascended(multiplier, values, step, residuals.equality)
         moved = tf.where(waits, multiplier, moved) * own["held"]
-        factor = tf.where(good, NARROWING, WIDENING)
-        margin = tf.clip_by_value(
-            own["margin"] * factor, LEAST_MARGIN * own["size"], MOST_MARGIN * own["size"]
-        )
         return {
             **own,
             "multiplier": tf.where(active, moved, multiplier),
             "strength": tf.where(active, strength, own["strength"]),
             "usual": tf.where(active, usual, own["usual"]),
-            "margin": tf.where(active, margin, own["margin"]),
         }
 
 
@@ -512,10 +555,11 @@ def _size_of(values: tf.Tensor, held: tf.Tensor) -> tf.Tensor:
     return tf.maximum(tf.sqrt(mean_square), LEAST_SIZE)
 
 
-def _measured_by(own: State, strength: tf.Tensor, sets_in: tf.Tensor) -> State:
-    """The state with ρ as it was measured when the limits set in."""
+def _measured_by(limit: Limit, own: State, strength: tf.Tensor, sets_in: tf.Tensor) -> State:
+    """The state with ρ, or the weight of an exact penalty, as it was measured when the limits set in."""
     measured, curvature = strength[0], strength[1]
-    now = tf.where(sets_in, measured, own["strength"])
+    first = FIRST_WEIGHT * measured * own["size"] if limit.method == "exact_penalty" else measured
+    now = tf.where(sets_in, first, own["strength"])
     return {**own, "strength": now, "measured": measured, "curvature": curvature}
 
 
@@ -530,7 +574,9 @@ def price(states: list[State]) -> tf.Tensor:
     return tf.add_n([sum_of_means(own["multiplier"]) for own in states])
 
 
-_LEARNING = ("lagrangian", "augmented_lagrangian")
+_LEARNING = ("lagrangian", "augmented_lagrangian", "exact_penalty")
+
+_PENALTIES = ("penalty", "exact_penalty")
 
 
 def _measured(residuals: Residuals, batch: Batch) -> Mapping[str, tf.Tensor]:

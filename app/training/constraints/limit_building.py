@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from app.spec.constraints import Constraint
 from app.spec.graph import Graph
 from app.spec.names import distinct
-from app.spec.quantities import WeightsOf, WeightSparsity
+from app.spec.quantities import ActivationSparsity, ElementsAbove, WeightsOf, WeightSparsity
+from app.spec.rates import Rate
 from app.training.constraints.limit import Limit
 from app.training.constraints.residuals import residuals_of
 from app.training.constraints.scales import Scale, scale_of
@@ -32,7 +33,12 @@ def _limit(constraint: Constraint, name: str, graph: Graph, samples: int) -> Lim
 
 
 def chosen_method(constraint: Constraint) -> str:
-    """What `auto` stands for: projection for the sparsity of weights, else the augmented Lagrangian."""
-    if isinstance(constraint.quantity, WeightSparsity):
+    """What `auto` stands for, as was measured (docs/decisions/0010-constraint-methods.md)."""
+    quantity = constraint.quantity
+    if isinstance(quantity, WeightSparsity):
         return "projection"
-    return "augmented_lagrangian" if constraint.method == "auto" else constraint.method
+    if constraint.method != "auto":
+        return constraint.method
+    counted = isinstance(quantity, ElementsAbove | ActivationSparsity)
+    accuracy = isinstance(quantity, Rate) and quantity.type == "accuracy" and quantity.difference is None
+    return "exact_penalty" if counted or accuracy else "augmented_lagrangian"
