@@ -40,8 +40,8 @@ from app.training.terms import Batch
 State = dict[str, Any]
 
 FREE_SHARE, FREE_SHARE_TO_CHOOSE = 0.2, 0.4
-"""Of the epochs, at most; the model fits freely for so long. The longer time is for limits that exempt the
-residuals that are largest."""
+"""Of the epochs, at most; the model fits freely for so long. The longer time is for exact penalties,
+and for limits that exempt samples."""
 
 LOOK_SHARE = 0.05
 """Of the epochs; so often it is looked whether free fitting has come to rest."""
@@ -437,7 +437,10 @@ class Enforcement:
         first = tf.where(epoch == 1, loss, fall["first"])
         gained = fall["last"] - mean
         rests = closes & (epoch > window) & (gained <= AT_REST * (first - mean))
-        chooses = any(residuals.exempts for limit in self.limits for residuals in limit.residuals)
+        chooses = any(
+            limit.method == "exact_penalty" or any(r.rows_that_may_break for r in limit.residuals)
+            for limit in self.limits
+        )
         share = FREE_SHARE_TO_CHOOSE if chooses else FREE_SHARE
         late = tf.cast(epoch, tf.float32) >= tf.floor(share * total)
         following = {

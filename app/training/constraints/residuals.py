@@ -68,13 +68,6 @@ class Residuals:
     aggregate: bool = False
     truth: Matrix | None = None
 
-    @property
-    def exempts(self) -> bool:
-        """Whether some of them may be positive though the limit holds."""
-        chosen = (self.must_hold_in_row, self.share_in_row, self.may_break)
-        counts = self.may_break_in_row + self.rows_that_may_break
-        return counts > 0 or any(one is not None for one in chosen)
-
     def breaking_in_row(self, units: int) -> int:
         """How many of the `units` residuals of a sample may be positive."""
         if self.share_in_row is not None:
