@@ -93,7 +93,7 @@ def prepare(spec: RunSpec, start_from: bytes | None = None) -> Preparation:
     }
     model = build_model(graph, spec.seed)
     objective = build_objective(spec, graph, model)
-    limits = build_limits(spec.constraints, graph, splits["train"].samples)
+    limits = build_limits(spec.constraints, graph, splits["train"].samples, spec.fit.batch_size)
     model = guaranteed_model(model, [limit for limit in limits if limit.trains_projected])
     watched = [layer for limit in limits for layer in limit.layers]
     tapped = tapped_model(model, list(dict.fromkeys([*objective.layers, *watched])))

@@ -21,7 +21,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from app.spec.quantities import WeightSparsity
+from app.spec.quantities import ActivationSparsity, ElementsAbove, WeightSparsity
 from app.spec.rates import Rate
 from app.training.batches import Rows
 from app.training.constraints import multipliers, pruning
@@ -40,8 +40,8 @@ from app.training.terms import Batch
 State = dict[str, Any]
 
 FREE_SHARE, FREE_SHARE_TO_CHOOSE = 0.2, 0.4
-"""Of the epochs, at most; the model fits freely for so long. The longer time is for exact penalties,
-and for limits that exempt samples."""
+"""Of the epochs, at most; the model fits freely for so long. The longer time is for exact penalties, for
+counts, and for limits that exempt samples: what is exempt should be right."""
 
 LOOK_SHARE = 0.05
 """Of the epochs; so often it is looked whether free fitting has come to rest."""
@@ -438,7 +438,9 @@ class Enforcement:
         gained = fall["last"] - mean
         rests = closes & (epoch > window) & (gained <= AT_REST * (first - mean))
         chooses = any(
-            limit.method == "exact_penalty" or any(r.rows_that_may_break for r in limit.residuals)
+            limit.method == "exact_penalty"
+            or isinstance(limit.constraint.quantity, ElementsAbove | ActivationSparsity)
+            or any(r.rows_that_may_break for r in limit.residuals)
             for limit in self.limits
         )
         share = FREE_SHARE_TO_CHOOSE if chooses else FREE_SHARE
