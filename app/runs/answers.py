@@ -34,9 +34,9 @@ def run_answer(run: RunRow, inline: bytes | None = None) -> dict[str, Any]:
     }
 
 
-def metrics_answer(run: RunRow, history: History) -> dict[str, Any]:
+def metrics_answer(run_id: str, history: History) -> dict[str, Any]:
     """A run's history."""
-    return {"run_id": run.id, "epochs": history.epochs, "series": history.series()}
+    return {"run_id": run_id, "epochs": history.epochs, "series": history.series()}
 
 
 def _moment(moment: datetime | None) -> str | None:

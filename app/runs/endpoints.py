@@ -8,17 +8,19 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Request
 from pydantic import AfterValidator
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, Response, StreamingResponse
 
 from app.bodies import json_answer, json_body, problems, read_json_body
 from app.errors import NotFound
 from app.runs import schemas, service
 from app.runs.answers import metrics_answer, run_answer
 from app.runs.artifacts import list_files, matches, wants_part
+from app.runs.events import LAST_EVENT_ID, Position
 from app.runs.files import ARTIFACTS
 from app.runs.history import read_history
 from app.runs.service import RunFilter
-from app.runs.tables import RunStatus
+from app.runs.tables import ENDED, RunStatus
+from app.runs.waiting import follow_events
 from app.spec.checks import ModelSummary, check_run
 from app.spec.parsing import parse_run
 from app.spec.run import RunSpec
@@ -196,7 +198,7 @@ def get_metrics(
         history = history.thinned(max_points)
     if _prefers_csv(accept):
         return Response(history.csv(), media_type="text/csv")
-    return json_answer(metrics_answer(run, history))
+    return json_answer(metrics_answer(run_id, history))
 
 
 def _prefers_csv(accept: str) -> bool:
@@ -216,6 +218,45 @@ def _quality(text: str) -> float:
         return float(text.removeprefix("q="))
     except ValueError:
         return 0.0
+
+
+_EVENTS = {"text/event-stream": {"schema": {"type": "string"}}}
+
+
+@router.get(
+    "/runs/{run_id}/events",
+    response_class=StreamingResponse,
+    responses=problems(404, 422)
+    | {
+        200: {"content": _EVENTS},
+        204: {"description": "The run has ended, and `Last-Event-ID` is that of its last event."},
+    },
+)
+async def get_events(
+    run_id: str,
+    state: Shared,
+    last_event_id: Annotated[
+        str | None, Header(pattern=LAST_EVENT_ID, description="The `id` of the last event that was read.")
+    ] = None,
+) -> Response:
+    """The run as it goes on, as server-sent events: `status` and `epochs`, until it has ended.
+
+    The `id` of an event says how much of the run was told up to there. A client that gives it back as
+    `Last-Event-ID` gets what comes after it, nothing twice and nothing left out, even if the service was
+    started again meanwhile.
+    """
+    position = Position(0, None) if last_event_id is None else Position.read(last_event_id)
+    if await run_in_threadpool(_has_all_events, state, run_id, position):
+        return Response(status_code=204)  # which tells a browser not to come back
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    events = follow_events(state.watcher, run_id, position)
+    return StreamingResponse(events, headers=headers, media_type="text/event-stream")
+
+
+def _has_all_events(state: State, run_id: str, position: Position) -> bool:
+    with state.database.reading() as session:
+        run = service.get_run(session, run_id)
+    return run.status in ENDED and run.status == position.status and run.epoch <= position.epoch
 
 
 @router.get("/runs/{run_id}/artifacts", response_model=schemas.ArtifactList, responses=problems(404, 409))

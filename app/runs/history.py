@@ -1,17 +1,23 @@
 """The history of a run: stored in blocks, read as one matrix, given out as JSON or CSV."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby, islice
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
 from app.runs.tables import HistoryBlockRow, RunRow
 
 _NUMBER = np.dtype("<i4")
 _VALUE = np.dtype("<f4")
+
+# As much as is read at once for those who follow runs.
+_MOST_RUNS = 200
+_MOST_BLOCKS = 256
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,14 @@ class History:
             chosen = np.array([count - 1])
         else:
             chosen = np.linspace(0, count - 1, max_points).round().astype(np.int64)
+        return self.part(chosen)
+
+    def after(self, epoch: int) -> "History":
+        """The epochs after `epoch`."""
+        return self.part(self.epochs > epoch)
+
+    def part(self, chosen: slice | NDArray[Any]) -> "History":
+        """Some of the epochs, by what indexes an array."""
         return History(self.columns, self.epochs[chosen], self.values[chosen])
 
     def series(self) -> dict[str, NDArray[np.float32]]:
@@ -57,16 +71,63 @@ class History:
 
 def read_history(session: Session, run: RunRow, since_epoch: int = 0) -> History:
     """What is recorded of the epochs after `since_epoch`."""
-    columns = run.history_columns or []
     blocks = session.scalars(
         select(HistoryBlockRow)
         .where(HistoryBlockRow.run_id == run.id, HistoryBlockRow.last_epoch > since_epoch)
         .order_by(HistoryBlockRow.first_epoch)
     ).all()
+    return _history_of(blocks, run.history_columns or []).after(since_epoch)
+
+
+class NewEpochs(NamedTuple):
+    """What came after an epoch.
+
+    Attributes:
+        history: what is recorded.
+        last_epoch: up to which epoch that is all.
+    """
+
+    history: History
+    last_epoch: int
+
+
+def read_new_epochs(
+    session: Session, since: Mapping[str, int], columns: Mapping[str, Sequence[str]]
+) -> dict[str, NewEpochs]:
+    """What came of several runs, by id, each after an epoch of its own; in one query.
+
+    Of runs that are far ahead, that's some of it, and the rest when it's asked for again.
+
+    Args:
+        session: a transaction.
+        since: by run, the epoch after which its history is wanted.
+        columns: by run, its `history_columns`.
+    """
+    wanted = islice(since.items(), _MOST_RUNS)
+    found = session.scalars(
+        select(HistoryBlockRow)
+        .where(
+            or_(
+                *(
+                    (HistoryBlockRow.run_id == run_id) & (HistoryBlockRow.last_epoch > epoch)
+                    for run_id, epoch in wanted
+                )
+            )
+        )
+        .order_by(HistoryBlockRow.run_id, HistoryBlockRow.first_epoch)
+        .limit(_MOST_BLOCKS)
+    ).all()
+    new = {}
+    for run_id, group in groupby(found, lambda block: block.run_id):
+        blocks = list(group)
+        new[run_id] = NewEpochs(_history_of(blocks, columns[run_id]), blocks[-1].last_epoch)
+    return new
+
+
+def _history_of(blocks: Sequence[HistoryBlockRow], columns: Sequence[str]) -> History:
     epochs = np.frombuffer(b"".join(block.epochs for block in blocks), _NUMBER)
     values = np.frombuffer(b"".join(block.values for block in blocks), _VALUE)
-    after = epochs > since_epoch
-    return History(columns, epochs[after], values.reshape(len(epochs), len(columns))[after])
+    return History(columns, epochs, values.reshape(len(epochs), len(columns)))
 
 
 def append_block(

@@ -268,9 +268,3 @@ def _named_by_models(session: Session, run_id: str) -> Conflict:
     versions = session.execute(named.order_by(ModelRunRow.name, ModelRunRow.version).limit(5))
     listing = ", ".join(f"version {version} of {name!r}" for name, version in versions)
     return Conflict(f"Expected a run that no model names; run {run_id} is in {listing}. Delete that first.")
-
-
-def find_ended(session: Session, run_ids: Sequence[str]) -> set[str]:
-    """Those of the runs that have ended, or are gone."""
-    going = select(RunRow.id).where(RunRow.id.in_(run_ids), RunRow.status.not_in(ENDED))
-    return set(run_ids) - set(session.scalars(going))

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.documents import tiny_document
+from tests.support.events import Follower, told_epochs, told_series, told_statuses
 from tests.support.service import Service
 
 SEEDED = {"seed": 5, "optimizer": {"type": "Adam", "learning_rate": 1e-5}}
@@ -70,6 +71,7 @@ def test_a_disturbed_run_ends_as_an_undisturbed_one(
 ) -> None:
     finished = own.run(tiny_document())
     run_id = own.submit(document(EPOCHS))["id"]
+    follower = Follower(own.url, run_id)
     own.wait_until(run_id, lambda run: run["progress"]["epoch"] > EPOCHS // 4)
     pids = own.worker_pids()
 
@@ -92,6 +94,11 @@ def test_a_disturbed_run_ends_as_an_undisturbed_one(
     assert run["status"] == "succeeded", run["error"]
     assert run["progress"]["epoch"] == EPOCHS
     assert results(own, run) == undisturbed
+    events = follower.finish()
+    assert told_epochs(events) == undisturbed["metrics"]["epochs"]
+    assert told_series(events, "loss") == undisturbed["metrics"]["series"]["loss"]
+    assert told_statuses(events)[-1] == "succeeded"
+    assert follower.connections == (1 if disturbance == "worker killed" else 2)
     assert own.get(f"/runs/{finished['id']}") == finished
     assert not list((own.data_dir / "checkpoints").glob("*"))
 
