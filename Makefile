@@ -9,6 +9,7 @@ INSTALLED := .venv/.installed
 HOST ?= 127.0.0.1
 PORT ?= 8000
 DATA_DIR ?= data
+TEST_PROCESSES ?= 2
 
 .PHONY: help setup test check format demo serve generate bench bench-constraints bench-peers clean
 
@@ -25,8 +26,8 @@ $(INSTALLED): requirements/api.txt requirements/worker.txt requirements/dev.txt 
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-test: $(INSTALLED)  ## Runs all tests.
-	@$(BIN)/python -m pytest
+test: $(INSTALLED)  ## Runs all tests, in TEST_PROCESSES processes, a file in one of them.
+	@$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
 
 check: $(INSTALLED)  ## Format, lint, types, import contracts, generated files.
 	$(BIN)/ruff format --check .
