@@ -43,6 +43,31 @@ async def read_json_body(request: Request) -> bytes:
         _check_media_type(declared.decode("latin-1"))
     most_bytes = request.app.state.kerb.settings.max_body_bytes
     _check_head(headers, most_bytes, compressed=False)
+    return await _read_rest(request, most_bytes)
+
+
+async def read_encoded_body(request: Request) -> bytes:
+    """The body of a request of any `Content-Type`, decompressed if it says that it's compressed.
+
+    Raises:
+        UnsupportedMediaType: it's compressed by something else than gzip or deflate.
+        InvalidDocument: it isn't what its `Content-Encoding` says.
+        TooLarge: it's larger than the settings allow, before or after.
+    """
+    most_bytes: int = request.app.state.kerb.settings.max_body_bytes
+    headers: dict[bytes, bytes] = dict(request.scope["headers"])  # names are in lower case
+    _check_head(headers, most_bytes, compressed=True)
+    body = await _read_rest(request, most_bytes)
+    encoding = headers.get(b"content-encoding", b"").decode("latin-1")
+    if not encoding:
+        return body
+    if len(body) <= _LOOP_BYTES:
+        return decompress(body, encoding, most_bytes)
+    return await run_in_threadpool(decompress, body, encoding, most_bytes)
+
+
+async def _read_rest(request: Request, most_bytes: int) -> bytes:
+    """A body whose head has been looked at."""
     body, more = await _next_chunk(request)
     if not more and len(body) <= most_bytes:  # as of most requests
         return body
@@ -56,35 +81,18 @@ async def read_json_body(request: Request) -> bytes:
     return b"".join(chunks)
 
 
-async def read_encoded_body(request: Request) -> bytes:
-    """The body of a request of any `Content-Type`, decompressed if it says that it's compressed.
-
-    Raises:
-        UnsupportedMediaType: it's compressed by something else than gzip or deflate.
-        InvalidDocument: it isn't what its `Content-Encoding` says.
-        TooLarge: it's larger than the settings allow, before or after.
-    """
-    most_bytes: int = request.app.state.kerb.settings.max_body_bytes
-    body = b"".join([chunk async for chunk in body_chunks(request, most_bytes, compressed=True)])
-    encoding = request.headers.get("content-encoding", "")
-    if not encoding or len(body) <= _LOOP_BYTES:
-        return decompress(body, encoding, most_bytes)
-    return await run_in_threadpool(decompress, body, encoding, most_bytes)
-
-
-async def body_chunks(request: Request, most_bytes: int, *, compressed: bool = False) -> AsyncIterator[bytes]:
+async def body_chunks(request: Request, most_bytes: int) -> AsyncIterator[bytes]:
     """The parts of a body, as they come.
 
     Args:
         request: whose body.
         most_bytes: as many may come in all.
-        compressed: whether it may be compressed.
 
     Raises:
-        UnsupportedMediaType: the body says that it's compressed, and may not be.
+        UnsupportedMediaType: the body says that it's compressed.
         TooLarge: it's larger.
     """
-    _check_head(dict(request.scope["headers"]), most_bytes, compressed)
+    _check_head(dict(request.scope["headers"]), most_bytes, compressed=False)
     received, more = 0, True
     while more:
         chunk, more = await _next_chunk(request)

@@ -53,8 +53,8 @@ def compress(body: bytes, accepted: str) -> tuple[bytes, str | None]:
         body: the answer.
         accepted: the request's `Accept-Encoding`.
     """
-    encoding = _preferred(accepted)
-    if encoding is None or len(body) < LEAST_COMPRESSED_BYTES:
+    encoding = _preferred(accepted) if accepted and len(body) >= LEAST_COMPRESSED_BYTES else None
+    if encoding is None:
         return body, None
     writer = zlib.compressobj(FAST, wbits=_WINDOW_BITS[encoding])
     return writer.compress(body) + writer.flush(), encoding

@@ -51,6 +51,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         summary="Trains and scores Keras models whose outputs must stay within declared limits.",
         lifespan=_lifespan(state),
         redoc_url=None,
+        # Only to look whether somebody set it up takes time in each request.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.kerb = state

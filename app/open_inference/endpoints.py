@@ -153,7 +153,8 @@ async def answer_infer(
     outputs = await state.predictor.score(scorer, asked.arrays, "/inputs")
     version_now = str(target.version) if isinstance(target, ModelTarget) else RUN_VERSION
     model = {"model_name": name, "model_version": version_now}
-    accepted = request.headers.get("accept-encoding", "")
+    headers: dict[bytes, bytes] = dict(request.scope["headers"])  # names are in lower case
+    accepted = headers.get(b"accept-encoding", b"").decode("latin-1")
 
     def pack() -> tuple[bytes, str | None, int | None]:
         content, head_bytes = infer_answer(model, asked.id, outputs, asked.outputs)
@@ -161,9 +162,8 @@ async def answer_infer(
 
     is_large = sum(output.nbytes for output in outputs.values()) > LOOP_BYTES
     content, encoding, head_bytes = await run_in_threadpool(pack) if is_large else pack()
-    headers = {"Content-Encoding": encoding} if encoding else {}
+    answered = {"Content-Encoding": encoding} if encoding else {}
     if head_bytes is None:
-        return Response(content, headers=headers, media_type="application/json")
-    return Response(
-        content, headers={**headers, HEADER_LENGTH: str(head_bytes)}, media_type="application/octet-stream"
-    )
+        return Response(content, headers=answered, media_type="application/json")
+    answered[HEADER_LENGTH] = str(head_bytes)
+    return Response(content, headers=answered, media_type="application/octet-stream")

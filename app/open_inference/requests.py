@@ -144,9 +144,10 @@ def _read_inputs(
         if name in found:
             raise InvalidDocument.at(f"{pointer}/name", f"Expected each input once; received {name!r} again.")
         shape = _read_shape(tensor.get("shape"), by_name[name], pointer)
-        dtype = DATATYPES.get(tensor.get("datatype")) if isinstance(tensor.get("datatype"), str) else None
+        datatype = tensor.get("datatype")
+        dtype = DATATYPES.get(datatype) if isinstance(datatype, str) else None
         if dtype is None:
-            given = received(tensor.get("datatype"))
+            given = received(datatype)
             message = f"Expected one of {', '.join(DATATYPES)}; received {given}."
             raise InvalidDocument.at(f"{pointer}/datatype", message)
         array, rest = _read_array(tensor, rest, shape, dtype, pointer)
@@ -159,8 +160,8 @@ def _check_complete(found: dict[str, Array], wanted: dict[str, ModelInput], rest
     for name in wanted:
         if name not in found:
             raise InvalidDocument.at("/inputs", f"Expected the input {name!r} as well; received none.")
-    rows = {name: len(array) for name, array in found.items()}
-    if len(set(rows.values())) > 1:
+    if len(found) > 1 and len(set(map(len, found.values()))) > 1:
+        rows = {name: len(array) for name, array in found.items()}
         message = f"Expected as many samples in each input; received {rows}."
         raise InvalidDocument.at("/inputs", message)
     if len(rest):
@@ -169,17 +170,20 @@ def _check_complete(found: dict[str, Array], wanted: dict[str, ModelInput], rest
 
 
 def _read_shape(shape: Any, model_input: ModelInput, pointer: str) -> tuple[int, ...]:
-    expected = ["n", *("any" if length is None else length for length in model_input.shape)]
-    listed = "[" + ", ".join(map(str, expected)) + "]"
     is_shape = isinstance(shape, list) and len(shape) <= MOST_AXES
     if not is_shape or not all(type(length) is int and length >= 1 for length in shape):
-        raise InvalidDocument.at(
-            f"{pointer}/shape", f"Expected a shape {listed}; received {received(shape)}."
-        )
+        raise _wrong_shape(model_input, received(shape), pointer)
     pairs = zip(model_input.shape, shape[1:], strict=False)
-    if len(shape) != len(expected) or any(wanted not in (None, length) for wanted, length in pairs):
-        raise InvalidDocument.at(f"{pointer}/shape", f"Expected a shape {listed}; received {shape}.")
+    fits = len(shape) == 1 + len(model_input.shape)
+    if not fits or any(known not in (None, length) for known, length in pairs):
+        raise _wrong_shape(model_input, str(shape), pointer)
     return tuple(shape)
+
+
+def _wrong_shape(model_input: ModelInput, given: str, pointer: str) -> InvalidDocument:
+    lengths = ["n", *("any" if length is None else str(length) for length in model_input.shape)]
+    expected = f"Expected a shape [{', '.join(lengths)}]"
+    return InvalidDocument.at(f"{pointer}/shape", f"{expected}; received {given}.")
 
 
 def _read_array(
@@ -200,7 +204,8 @@ def _read_array(
         message = f"Expected {size} bytes behind the JSON part; received {len(rest)}."
         raise InvalidDocument.at(at, message)
     # Behind JSON of any length the numbers lie anywhere; what computes with them wants them aligned.
-    return np.require(np.frombuffer(rest[:size], dtype), requirements="A"), rest[size:]
+    numbers = np.frombuffer(rest[:size], dtype)
+    return numbers if numbers.flags.aligned else numbers.copy(), rest[size:]
 
 
 def _from_json(data: Any, shape: tuple[int, ...], dtype: np.dtype[Any], pointer: str) -> Array:
