@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.runs.artifacts import read_artifact
 from app.spec.constraints import Constraint
 
 SIGNATURE = "signature.json"
@@ -75,6 +76,6 @@ def read_signature(folder: Path) -> Signature:
     """The signature in the folder of a model.
 
     Raises:
-        FileNotFoundError: there is none.
+        ArtifactsLost: it's missing or damaged.
     """
-    return Signature.model_validate_json((folder / SIGNATURE).read_bytes())
+    return Signature.model_validate_json(read_artifact(folder, SIGNATURE))

@@ -8,6 +8,7 @@ clients and tests compare; the message says what was expected and what was recei
     │   └── MalformedDocument    the body isn't JSON at all
     ├── NotFound                 no run, model, dataset or artifact of that name
     ├── Conflict                 the state of the thing doesn't allow what was asked
+    │   └── ArtifactsLost        the files of a run are missing or damaged
     ├── IdempotencyMismatch      the same Idempotency-Key came with another body
     ├── UnsupportedMediaType     a body in a form that the route doesn't read
     ├── InvalidRange             a part was asked for that a file doesn't have
@@ -95,6 +96,13 @@ class Conflict(KerbError):
 
     code = "conflict"
     title = "Not possible in this state"
+
+
+class ArtifactsLost(Conflict):
+    """Files of a run that succeeded are missing, or aren't what was written."""
+
+    code = "artifacts_lost"
+    title = "Files of the run are lost"
 
 
 class IdempotencyMismatch(KerbError):

@@ -2,8 +2,6 @@
 
 import hashlib
 import shutil
-import tempfile
-from pathlib import Path
 from typing import IO, Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -15,6 +13,7 @@ from app.datasets import schemas, service
 from app.datasets.service import DatasetFiles
 from app.datasets.tables import DatasetRow
 from app.errors import UnsupportedMediaType
+from app.runs.files import gathering
 from app.state import Shared
 
 router = APIRouter(tags=["datasets"])
@@ -55,11 +54,11 @@ async def post_dataset(
         raise UnsupportedMediaType(f"Expected a Content-Type of {', '.join(FORMS)}; received {declared!r}.")
     settings = state.settings
     most_bytes = settings.max_body_bytes if form == "json" else settings.max_table_bytes
-    with tempfile.NamedTemporaryFile(dir=settings.data_dir, prefix=".upload.") as file:
+    files = DatasetFiles(settings.data_dir)
+    with gathering(files.upload()) as folder, (folder / "body").open("wb") as file:
         sha256 = await _receive(request, file, most_bytes)
-        files = DatasetFiles(settings.data_dir)
         dataset, new = await run_in_threadpool(
-            service.store, state.database, files, form, name, Path(file.name), sha256
+            service.store, state.database, files, form, name, folder / "body", sha256
         )
     headers = {"Location": f"/datasets/{dataset.id}"}
     return json_answer(_answer(dataset), 201 if new else 200, headers)

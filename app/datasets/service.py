@@ -1,5 +1,6 @@
 """What can be done with datasets: store, find, delete. Knows no HTTP."""
 
+import secrets
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from app.database import Database, utc_now
 from app.datasets.tables import DatasetRow
 from app.errors import InvalidDocument, NotFound
 from app.ids import new_id
-from app.runs.files import publish_folder
+from app.runs.files import entries, gathering, publish_folder, sync_files
 
 
 class DatasetFiles:
@@ -33,10 +34,20 @@ class DatasetFiles:
         return self._folder / dataset_id
 
     def unfinished(self, dataset_id: str) -> Path:
-        """Folder in which a dataset is gathered; on the same file system, so renaming is atomic."""
-        path = self._folder / f".{dataset_id}"
-        path.mkdir(parents=True)
-        return path
+        """Folder in which a dataset is gathered; on the same file system, so that it can be renamed."""
+        return self._folder / f".{dataset_id}"
+
+    def upload(self) -> Path:
+        """A folder for a body that is received."""
+        return self._folder / f".upload.{secrets.token_hex(4)}"
+
+    def datasets(self) -> list[str]:
+        """The datasets, by id, that have a folder of samples."""
+        return [path.name for path in entries(self._folder) if not path.name.startswith(".")]
+
+    def unfinished_folders(self) -> list[Path]:
+        """The folders in which datasets and bodies are gathered, or were when the process died."""
+        return [path for path in entries(self._folder) if path.name.startswith(".")]
 
 
 def find_same(session: Session, sha256: str, form: str) -> DatasetRow | None:
@@ -66,29 +77,32 @@ def store(
         if same is not None:
             return same, False
     dataset_id = new_id("ds")
-    gathering = files.unfinished(dataset_id)
-    try:
-        found = _convert(form, upload, gathering)
-        publish_folder(gathering, files.folder(dataset_id))
-    finally:
-        shutil.rmtree(gathering, ignore_errors=True)
-    row = DatasetRow(
-        id=dataset_id,
-        name=name,
-        form=form,
-        sha256=sha256,
-        bytes=upload.stat().st_size,
-        created_at=utc_now(),
-        **found,
-    )
+    # The lock on the folder goes with it, so nobody takes it for a leftover before its row is there.
+    with gathering(files.unfinished(dataset_id)) as folder:
+        found = _convert(form, upload, folder)
+        sync_files(folder)
+        publish_folder(folder, files.folder(dataset_id))
+        row = DatasetRow(
+            id=dataset_id,
+            name=name,
+            form=form,
+            sha256=sha256,
+            bytes=upload.stat().st_size,
+            created_at=utc_now(),
+            **found,
+        )
+        return _insert(database, files, row)
+
+
+def _insert(database: Database, files: DatasetFiles, row: DatasetRow) -> tuple[DatasetRow, bool]:
     try:
         with database.writing() as session:
             session.add(row)
     except BaseException as error:
-        shutil.rmtree(files.folder(dataset_id), ignore_errors=True)
+        shutil.rmtree(files.folder(row.id), ignore_errors=True)
         if isinstance(error, IntegrityError):  # the same bytes came twice at once
             with database.reading() as session:
-                same = find_same(session, sha256, form)
+                same = find_same(session, row.sha256, row.form)
             if same is not None:
                 return same, False
         raise

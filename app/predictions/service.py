@@ -33,6 +33,7 @@ from app.predictions.sessions import BYTES_PER_NUMBER, Array, ModelCache, Served
 from app.predictions.table_answers import open_writer
 from app.predictions.tables import read_batches
 from app.predictions.targets import EnsembleTarget, ModelTarget, RunTarget, Target
+from app.runs.artifacts import read_checksums
 from app.runs.files import RunFiles
 from app.runs.service import get_succeeded_run
 
@@ -74,7 +75,7 @@ class Predictor:
             MalformedDocument: the body isn't JSON.
             InvalidDocument: a field is wrong, or an instance doesn't fit the model.
             NotFound: there is no such run, model or version.
-            Conflict: a run has no model, or not yet.
+            Conflict: a run has no model, or not yet, or its files are lost.
         """
         if len(body) <= LOOP_BYTES:
             request = read_request(body)
@@ -203,6 +204,7 @@ class Predictor:
                 pass
         with self._database.reading() as session:
             run = get_succeeded_run(session, run_id)
+        read_checksums(self._files.artifacts(run.id))  # tells if its files are lost
         raise Conflict(f"Expected a run whose model ONNX Runtime can score; run {run.id} has none.")
 
     async def _in_thread(self, function: Callable[..., Result], *arguments: Any) -> Result:

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, RuntimeException
 
 from app.artifacts import Signature, TensorSignature, read_signature
-from app.errors import InvalidDocument
+from app.errors import ArtifactsLost, InvalidDocument
+from app.runs.artifacts import read_artifact
 
 Array = NDArray[Any]
 
@@ -135,12 +136,18 @@ def open_model(folder: Path) -> ServedModel:
     """Opens the model in a folder and times it.
 
     Raises:
-        FileNotFoundError: there is no folder, or no `model.onnx` or `signature.json` in it.
+        FileNotFoundError: there is no folder, or the run has no `model.onnx`.
+        ArtifactsLost: a file is missing or damaged.
     """
     while True:
         stamp = read_stamp(str(folder))
-        signature = read_signature(folder)
-        content = (folder / MODEL_FILE).read_bytes()
+        try:
+            signature = read_signature(folder)
+            content = read_artifact(folder, MODEL_FILE)
+        except ArtifactsLost:
+            if read_stamp(str(folder)) == stamp:
+                raise
+            continue
         if read_stamp(str(folder)) == stamp:  # otherwise the two files may be of different models
             break
     session = onnxruntime.InferenceSession(content, _session_options(), providers=["CPUExecutionProvider"])

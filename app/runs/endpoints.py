@@ -14,7 +14,7 @@ from app.bodies import json_answer, json_body, problems, read_json_body
 from app.errors import NotFound
 from app.runs import schemas, service
 from app.runs.answers import metrics_answer, run_answer
-from app.runs.artifacts import list_files, matches, wants_part
+from app.runs.artifacts import check_artifact, list_files, matches, wants_part
 from app.runs.events import LAST_EVENT_ID, Position
 from app.runs.files import ARTIFACTS
 from app.runs.history import read_history
@@ -301,6 +301,7 @@ def get_artifact(run_id: str, name: str, request: Request, state: Shared) -> Res
     found = next((file for file in list_files(folder) if file.name == name), None)
     if found is None:
         raise NotFound(f"Run {run_id} has no artifact {name!r}; it may have {', '.join(ARTIFACTS)}.")
+    check_artifact(folder, name)
     etag = f'"{found.sha256}"'
     if matches(request.headers.get("if-none-match", ""), etag):
         return Response(status_code=304, headers={"ETag": etag})

@@ -12,7 +12,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.runs.files import sync_folder
+from app.runs.files import make_folder, sync_folder
 
 MAGIC = b"KERBCHK1"
 KEPT = 2
@@ -46,7 +46,7 @@ class Checkpoints:
 
     def save(self, epoch: int, payload: bytes) -> None:
         """Keeps a state; once this returns, it survives a crash of the machine."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self._folder)
         path = self._folder / f"{epoch:010d}.checkpoint"
         unfinished = path.with_suffix(".unfinished")
         with unfinished.open("wb") as file:

@@ -10,6 +10,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.database import Database
 from app.ids import new_id
 from app.migrations import migrate
+from app.repair import repair, report_losses
+from app.runs.files import make_folder
 from app.runs.tables import WorkerRow
 from app.settings import Settings
 from app.worker.claim import requeue_of_worker
@@ -24,10 +26,16 @@ HEALTHY_AFTER_SECONDS = 60.0
 
 
 def build_supervisor(settings: Settings) -> "Supervisor":
-    """A supervisor of processes of this machine, with the data folder and the database they need."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    """A supervisor of processes of this machine, with the data folder and the database they need.
+
+    What a crash left behind there is repaired.
+    """
+    make_folder(settings.data_dir.absolute())
     database = Database(settings.url_of_database())
     migrate(database)
+    repair(database, settings.data_dir)
+    # Reading all files takes a while where there are many.
+    threading.Thread(target=report_losses, args=(database, settings.data_dir), daemon=True).start()
     return Supervisor(settings, database, LocalEngine(settings))
 
 

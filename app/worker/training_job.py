@@ -5,14 +5,14 @@ before the row that says they are there. Whatever is half done is done again by 
 """
 
 import logging
-import shutil
 import threading
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.database import Database, utc_now
-from app.errors import CheckpointRefused, InvalidDocument, RunError
-from app.runs.files import CONTINUATION, RunFiles, publish_folder
+from app.errors import ArtifactsLost, CheckpointRefused, InvalidDocument, RunError
+from app.runs.artifacts import read_artifact
+from app.runs.files import CONTINUATION, RunFiles, gathering, publish_folder, sync_files
 from app.runs.history import append_block, cut_history, read_history
 from app.runs.service import get_inline_data, load_spec
 from app.runs.tables import RunRow
@@ -70,6 +70,8 @@ class TrainingJob:
         except InvalidDocument as error:
             pointer, message = error.problems[0]
             self._fail(error.code, message, pointer)
+        except ArtifactsLost as error:
+            self._fail(error.code, error.message, "/start_from")
         except RunError as error:
             self._fail(error.code, error.message, error.pointer)
         except SQLAlchemyError:
@@ -141,7 +143,7 @@ class TrainingJob:
         """What the run that this one starts from has left; that can't be deleted meanwhile."""
         if spec.start_from is None:
             return None
-        return (self._files.artifacts(spec.start_from) / CONTINUATION).read_bytes()
+        return read_artifact(self._files.artifacts(spec.start_from), CONTINUATION)
 
     def _load_document(self) -> RunSpec:
         with self._database.reading() as session:
@@ -159,30 +161,28 @@ class TrainingJob:
         return checkpoint
 
     def _finish(self, spec: RunSpec, fitted: FittedRun) -> None:
-        """Writes the artifacts, puts them in place, then says so in the row."""
+        """Writes the artifacts; puts them in place, and says so in the row, as long as the claim is good."""
         run_id = self._claim.run_id
-        gathered = self._files.unfinished_artifacts(run_id, self._claim.attempt)
-        shutil.rmtree(gathered, ignore_errors=True)
-        gathered.mkdir(parents=True)
-        try:
-            write_model(fitted, spec, gathered)
+        with gathering(self._files.unfinished_artifacts(run_id)) as folder:
+            write_model(fitted, spec, folder)
+            with self._database.reading() as session:
+                run = get_claimed_run(session, self._claim)
+                inline, history = get_inline_data(session, run_id), read_history(session, run)
             ended = {
                 "status": "succeeded",
                 "finished_at": utc_now(),
                 "statistics": {"epoch": fitted.epoch, **fitted.statistics},
                 "verdicts": fitted.verdicts,
             }
-            with self._database.reading() as session:
-                run = get_claimed_run(session, self._claim)
-                inline, history = get_inline_data(session, run_id), read_history(session, run)
             for column, value in ended.items():
                 setattr(run, column, value)  # in memory: the files show the run as it's going to be
-            write_documents(run, inline, history, gathered)
-            publish_folder(gathered, self._files.artifacts(run_id))
-        finally:
-            shutil.rmtree(gathered, ignore_errors=True)
-        with self._database.writing() as session:
-            end_run(session, self._claim, **ended)
+            write_documents(run, inline, history, folder)
+            sync_files(folder)
+            # One who lost the claim mustn't put its files in the place of another's, nor of a deleted run.
+            with self._database.writing() as session:
+                get_claimed_run(session, self._claim)
+                publish_folder(folder, self._files.artifacts(run_id))
+                end_run(session, self._claim, **ended)
         self._checkpoints.remove()
 
     # The other ends.
@@ -200,9 +200,11 @@ class TrainingJob:
         """Leaves a run that was cancelled or deleted, or that another worker has."""
         logger.info("run left, its claim is gone run=%s", self._claim.run_id)
         with self._database.reading() as session:
-            going = session.get(RunRow, self._claim.run_id)
-        if going is None or going.status in ("cancelled", "failed"):
+            run = session.get(RunRow, self._claim.run_id)
+        if run is None or run.status in ("cancelled", "failed"):
             self._files.remove(self._claim.run_id)
+        elif run.status == "succeeded":  # another worker has trained it to the end
+            self._checkpoints.remove()
 
     def _fail(self, code: str, message: str, pointer: str | None) -> None:
         logger.info("run failed run=%s code=%s message=%s", self._claim.run_id, code, message)

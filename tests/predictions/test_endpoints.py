@@ -18,6 +18,7 @@ from app.main import create_app
 from app.predictions.schemas import PredictAnswer
 from app.predictions.service import LOOP_BYTES
 from app.problems import Problem
+from app.runs.artifacts import write_checksums
 from app.runs.files import publish_folder
 from app.runs.tables import RunRow
 from app.settings import Settings
@@ -345,7 +346,7 @@ class TestRefusal:
         save_scaling(folder)
         refused(client, 404, f'{{"run_id": "{run_id}", "instances": [[1, 2]]}}'.encode())
 
-    @pytest.mark.parametrize("status", ["queued", "running", "failed", "cancelled", "succeeded"])
+    @pytest.mark.parametrize("status", ["queued", "running", "failed", "cancelled"])
     def test_a_run_without_a_model_is_a_conflict(
         self, client: TestClient, database: Database, status: str
     ) -> None:
@@ -355,6 +356,37 @@ class TestRefusal:
         problem = refused(client, 409, f'{{"run_id": "{run_id}", "instances": [[1, 2]]}}'.encode())
         assert problem["code"] == "conflict"
         assert problem["detail"].startswith("Expected a run ")
+        assert run_id in problem["detail"]
+
+    @pytest.mark.parametrize("loss", ["folder", "model.onnx", "signature.json", "SHA256SUMS", "a bit"])
+    def test_files_that_are_lost_never_give_a_wrong_prediction(
+        self,
+        client: TestClient,
+        database: Database,
+        tmp_path: Path,
+        save_scaling: Callable[..., None],
+        loss: str,
+    ) -> None:
+        run_id = client.post("/runs", json=tiny_document()).json()["id"]
+        with database.writing() as session:
+            session.get_one(RunRow, run_id).status = "succeeded"
+        folder = tmp_path / "artifacts" / run_id
+        save_scaling(folder, 2.0)
+        write_checksums(folder)
+        if loss == "folder":
+            shutil.rmtree(folder)
+        elif loss == "a bit":
+            content = bytearray((folder / "model.onnx").read_bytes())
+            content[-1] ^= 1
+            (folder / "model.onnx").write_bytes(content)
+        elif loss == "SHA256SUMS":
+            (folder / loss).write_text("of something else")
+        else:
+            (folder / loss).unlink()
+
+        problem = refused(client, 409, f'{{"run_id": "{run_id}", "instances": [[1, 2]]}}'.encode())
+
+        assert problem["code"] == "artifacts_lost"
         assert run_id in problem["detail"]
 
     @pytest.mark.parametrize(

@@ -420,11 +420,15 @@ class TestResults:
         (before,) = client.get(f"/runs/{run_id}/artifacts").json()["items"]
         assert (folder / "SHA256SUMS").read_text() == f"{before['sha256']}  model.keras\n"
 
-        (folder / "model.keras").write_bytes(b"another")  # nobody does; the hash isn't computed again
+        assert_problem(client.get(f"/runs/{run_id}/artifacts/SHA256SUMS"), 404, "not_found")
+
+        (folder / "model.keras").write_bytes(b"another")  # as a failing disk might; the list reads no file
         (after,) = client.get(f"/runs/{run_id}/artifacts").json()["items"]
 
         assert after == before | {"bytes": 7}
-        assert_problem(client.get(f"/runs/{run_id}/artifacts/SHA256SUMS"), 404, "not_found")
+        assert_problem(client.get(after["href"]), 409, "artifacts_lost")
+        (folder / "model.keras").unlink()
+        assert_problem(client.get(f"/runs/{run_id}/artifacts"), 409, "artifacts_lost")
 
     def test_content_that_the_client_has_is_not_sent_again(self, client: TestClient, run_id: str) -> None:
         path = f"/runs/{run_id}/artifacts/model.keras"

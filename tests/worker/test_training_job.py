@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import delete
 
 from app.database import Database
-from app.runs.files import ARTIFACTS, CHECKSUMS, RunFiles
+from app.runs.files import ARTIFACTS, CHECKSUMS, CONTINUATION, RunFiles
 from app.runs.history import read_history
 from app.runs.service import build_run, cancel_run, create_run
 from app.runs.tables import RunDataRow, RunRow
@@ -86,6 +86,70 @@ def test_a_crash_between_the_files_and_the_row_is_mended(database: Database, set
     assert recorded_epochs(database, run_id) == [1, 2, 3, 4]
     assert files_of(settings, run_id) == sorted([*ARTIFACTS, CHECKSUMS])
     assert (folder / "statistics.json").read_bytes() == statistics
+
+
+def test_the_end_is_when_the_model_is_written(database: Database, settings: Settings) -> None:
+    run_id = enqueue(database, tiny_document())
+
+    claim_job(database, settings).run()
+
+    finished_at = row(database, run_id).finished_at
+    assert finished_at is not None
+    model = RunFiles(settings.data_dir).artifacts(run_id) / "model.keras"
+    assert finished_at.timestamp() >= model.stat().st_mtime
+
+
+@pytest.mark.parametrize("meanwhile", ["trained by another", "cancelled", "deleted"])
+def test_who_lost_the_claim_as_the_run_ended_puts_no_files_in_place(
+    database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch, meanwhile: str
+) -> None:
+    run_id = enqueue(database, tiny_document())
+    files = RunFiles(settings.data_dir)
+
+    def lose_claim(folder: Path) -> None:
+        with database.writing() as session:
+            run = session.get_one(RunRow, run_id)
+            if meanwhile == "deleted":
+                session.delete(run)
+            elif meanwhile == "cancelled":
+                cancel_run(session, run_id)
+            else:
+                run.status, run.worker_id, run.lease_expires_at = "succeeded", None, None
+                files.artifacts(run_id).mkdir(parents=True)
+                (files.artifacts(run_id) / "model.onnx").write_bytes(b"the other's")
+
+    monkeypatch.setattr("app.worker.training_job.sync_files", lose_claim)
+    claim_job(database, settings).run()
+
+    if meanwhile == "trained by another":
+        assert files_of(settings, run_id) == ["model.onnx"]
+        assert (files.artifacts(run_id) / "model.onnx").read_bytes() == b"the other's"
+    else:
+        assert files_of(settings, run_id) == []
+
+
+@pytest.mark.parametrize("loss", ["bit", "file"])
+def test_a_run_does_not_start_from_files_that_are_lost(
+    database: Database, settings: Settings, loss: str
+) -> None:
+    first = enqueue(database, tiny_document())
+    claim_job(database, settings).run()
+    path = RunFiles(settings.data_dir).artifacts(first) / CONTINUATION
+    if loss == "bit":
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+    else:
+        path.unlink()
+    second = enqueue(database, tiny_document(start_from=first))
+
+    claim_job(database, settings).run()
+
+    run = row(database, second)
+    assert run.status == "failed"
+    assert run.error is not None
+    assert (run.error["code"], run.error["pointer"]) == ("artifacts_lost", "/start_from")
+    assert first in run.error["message"]
 
 
 def test_a_stopped_run_is_put_aside_and_goes_on_where_it_was(database: Database, settings: Settings) -> None:
