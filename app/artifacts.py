@@ -16,6 +16,23 @@ from app.spec.constraints import Constraint
 SIGNATURE = "signature.json"
 
 
+class FeatureSignature(BaseModel):
+    """A column of an input that takes a stored dataset's columns as they are stored."""
+
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+
+    name: str
+    """Of the column."""
+    categories: tuple[str | bool | int | None, ...] | None = None
+    """The categories that the model has learned from; null is a missing value. None for numbers."""
+    codes: tuple[int, ...] = ()
+    """What the model's file takes for each of them."""
+    ignores_unknown: bool = False
+    """Whether the model takes other categories as well; the file takes -1 for them."""
+    fills_missing: bool = False
+    """Whether the model takes a missing number; the file takes NaN for it."""
+
+
 class TensorSignature(BaseModel):
     """One input or output of a model."""
 
@@ -30,6 +47,8 @@ class TensorSignature(BaseModel):
     yes_above: float | None = None
     """Of an output whose elements each say yes or no: above which number they say yes. Where it's None, the
     largest along the last axis is the class, or, if that is 1 long, above 0.5 is yes."""
+    features: tuple[FeatureSignature, ...] = ()
+    """Of an input that is made of columns of a stored dataset: the columns, in order."""
 
 
 class LimitSignature(BaseModel):

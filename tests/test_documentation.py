@@ -14,8 +14,19 @@ from app.errors import RunError
 from app.main import create_app
 from app.settings import Settings
 from app.spec.checks import check_run
+from app.spec.described_dataset import ColumnDescription, DatasetDescription
 from app.spec.loss_evaluation import LossEvaluation
 from app.spec.parsing import parse, parse_run
+
+PEOPLE = DatasetDescription(
+    100,
+    {
+        "age": ColumnDescription("age", "int64", (), 1, 7, 18, 90, None),
+        "city": ColumnDescription("city", "string", (), 0, None, None, None, ("Oslo", "Rome")),
+        "bought": ColumnDescription("bought", "int64", (), 0, None, 0, 1, (0, 1)),
+    },
+)
+"""The dataset of the samples."""
 
 ROOT = Path(__file__).parents[1]
 PAGES = [
@@ -81,7 +92,7 @@ def test_json_samples_are_strict_json(path: Path) -> None:
     for sample in blocks(path, "json"):
         document = json.loads(sample)
         if {"dataset", "model"} <= document.keys():
-            check_run(parse_run(sample.encode()))
+            check_run(parse_run(sample.encode()), PEOPLE if "id" in document["dataset"] else None)
         elif {"loss", "y_true"} <= document.keys():
             parse(LossEvaluation, sample.encode())
 

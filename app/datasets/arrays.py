@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from app.datasets.description import PREVIEW_ROWS, BrokenFile, described, preview_value
+from app.datasets.description import MOST_CATEGORIES, PREVIEW_ROWS, BrokenFile, described, preview_value
 
 BLOCK_ELEMENTS = 2**20
 LARGEST_EXPANSION = 100
@@ -62,16 +62,32 @@ def _convert(archive: zipfile.ZipFile, size: int, folder: Path) -> dict[str, Any
 def _describe(name: str, array: np.ndarray[Any, Any]) -> dict[str, Any]:
     low: Any = None
     high: Any = None
-    missing = 0
+    missing, first_missing = 0, None
+    categories: Any = array[:0] if array.ndim == 1 and array.dtype.kind in "biu" else None
     step = max(1, BLOCK_ELEMENTS // max(1, array[0].size if len(array) else 1))
     for start in range(0, len(array), step):
         block = array[start : start + step]
+        if categories is not None:
+            categories = np.union1d(categories, block)
+            categories = categories if len(categories) <= MOST_CATEGORIES else None
         if block.dtype.kind == "f":
             nan = np.isnan(block)
-            missing += int(nan.reshape(len(block), -1).any(axis=1).sum())
+            lacking = np.flatnonzero(nan.reshape(len(block), -1).any(axis=1))
+            if lacking.size and first_missing is None:
+                first_missing = start + int(lacking[0])
+            missing += int(lacking.size)
             block = block[~nan]
         if block.size and block.dtype.kind != "b":
             ends = block.min().item(), block.max().item()
             low = ends[0] if low is None else min(low, ends[0])
             high = ends[1] if high is None else max(high, ends[1])
-    return described(name, str(array.dtype), list(array.shape[1:]), missing, low, high)
+    return described(
+        name,
+        str(array.dtype),
+        list(array.shape[1:]),
+        missing=missing,
+        first_missing=first_missing,
+        low=low,
+        high=high,
+        categories=None if categories is None else categories.tolist(),
+    )

@@ -8,6 +8,7 @@ Tables become `data.arrow`, an Arrow IPC file without compression; NPZ becomes `
 order of `columns`.
 """
 
+import math
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,10 +19,16 @@ import pyarrow
 import pyarrow.compute as pc
 
 from app.datasets.arrays import convert_arrays
-from app.datasets.description import PREVIEW_ROWS, BrokenFile, described, preview_value
+from app.datasets.description import (
+    MOST_CATEGORIES,
+    MOST_CATEGORY_CHARACTERS,
+    PREVIEW_ROWS,
+    TABLE_FILE,
+    BrokenFile,
+    described,
+    preview_value,
+)
 from app.datasets.readers import NeedsWiderType, open_table
-
-TABLE_FILE = "data.arrow"
 
 
 def convert(form: str, source: Path, folder: Path) -> dict[str, Any]:
@@ -52,9 +59,9 @@ def _write_table(schema: Any, batches: Iterator[Any], path: Path) -> dict[str, A
     with pyarrow.ipc.new_file(path, schema) as writer:
         for batch in batches:
             writer.write_batch(batch)
-            rows += batch.num_rows
             for column, values in zip(columns, batch.columns, strict=True):
-                column.add(values)
+                column.add(values, rows)
+            rows += batch.num_rows
             preview += batch.slice(0, PREVIEW_ROWS - len(preview)).to_pylist()
     if rows == 0:
         raise BrokenFile("Expected at least one row; received none.")
@@ -92,26 +99,71 @@ class _Column:
                 f"received {field.type} in column {field.name!r}."
             )
         self.missing = 0
+        self.first_missing: int | None = None
+        encodable = pyarrow.types.is_boolean(kind) or pyarrow.types.is_integer(kind) or self._is_text(kind)
+        self.categories: set[Any] | None = set() if encodable and not self.shape else None
         self.low: float | int | None = None
         self.high: float | int | None = None
 
-    def add(self, values: Any) -> None:
-        self.missing += values.null_count
+    @staticmethod
+    def _is_text(kind: Any) -> bool:
+        return bool(pyarrow.types.is_string(kind) or pyarrow.types.is_large_string(kind))
+
+    def add(self, values: Any, first_row: int) -> None:
+        elements = values
         for _ in self.shape:
-            values = values.flatten()
-        if self.floating:
-            nan = pc.is_nan(values)
-            if not self.shape:
-                self.missing += pc.sum(nan).as_py() or 0
-            values = values.filter(pc.invert(nan)) if pc.any(nan).as_py() else values
+            elements = elements.flatten()
+        lacking = elements.is_null(nan_is_null=True) if self.floating else elements.is_null()
+        self._add_missing(self._rows_lacking(values, lacking), first_row)
+        elements = elements.filter(pc.invert(lacking)) if lacking.true_count else elements
         if self.numeric:
-            ends = pc.min_max(values).as_py()
+            ends = pc.min_max(elements).as_py()
             if ends["min"] is not None:
                 self.low = ends["min"] if self.low is None else min(self.low, ends["min"])
                 self.high = ends["max"] if self.high is None else max(self.high, ends["max"])
+        if self.categories is not None:
+            self._add_categories(pc.unique(elements))
+
+    def _rows_lacking(self, values: Any, lacking: Any) -> Any:
+        """Whether each row lacks its value, or elements of it."""
+        if not self.shape or not (lacking.true_count or values.null_count):
+            return lacking if not self.shape else values.is_null()
+        rows = values.is_null().to_numpy(zero_copy_only=False)
+        present = len(rows) - values.null_count  # those alone have elements
+        if len(lacking) != present * math.prod(self.shape):
+            raise BrokenFile(
+                f"Expected whole arrays in column {self.name!r}; received some that lack a list."
+            )
+        rows[~rows] = lacking.to_numpy(zero_copy_only=False).reshape(present, -1).any(axis=1)
+        return pyarrow.array(rows)
+
+    def _add_missing(self, missing: Any, first_row: int) -> None:
+        count = missing.true_count
+        if count and self.first_missing is None:
+            self.first_missing = first_row + pc.index(missing, True).as_py()
+        self.missing += count
+
+    def _add_categories(self, values: Any) -> None:
+        assert self.categories is not None
+        if len(values) > MOST_CATEGORIES:
+            self.categories = None
+            return
+        self.categories |= set(values.to_pylist())
+        characters = sum(len(value) for value in self.categories if isinstance(value, str))
+        if len(self.categories) > MOST_CATEGORIES or characters > MOST_CATEGORY_CHARACTERS:
+            self.categories = None
 
     def describe(self) -> dict[str, Any]:
-        return described(self.name, str(self.type), self.shape, self.missing, self.low, self.high)
+        return described(
+            self.name,
+            str(self.type),
+            self.shape,
+            missing=self.missing,
+            first_missing=self.first_missing,
+            low=self.low,
+            high=self.high,
+            categories=None if self.categories is None else sorted(self.categories),
+        )
 
 
 def main() -> int:

@@ -3,8 +3,16 @@
 import math
 from typing import Any
 
+TABLE_FILE = "data.arrow"
+"""What a table becomes; arrays become `0.npy`, `1.npy`, …."""
+
 PREVIEW_ROWS = 5
 MOST_PREVIEW_ELEMENTS = 100
+MOST_CATEGORIES = 1000
+"""Different values of a column up to which they're told."""
+
+MOST_CATEGORY_CHARACTERS = 100_000
+"""Characters of all of them together."""
 
 
 class BrokenFile(Exception):
@@ -12,10 +20,27 @@ class BrokenFile(Exception):
 
 
 def described(
-    name: str, kind: str, shape: list[int], missing: int, low: float | int | None, high: float | int | None
+    name: str,
+    kind: str,
+    shape: list[int],
+    *,
+    missing: int,
+    first_missing: int | None,
+    low: float | int | None,
+    high: float | int | None,
+    categories: list[Any] | None,
 ) -> dict[str, Any]:
     """A column as it's stored and answered; fields as in `app.datasets.schemas.Column`."""
-    return {"name": name, "type": kind, "shape": shape, "missing": missing, "min": low, "max": high}
+    return {
+        "name": name,
+        "type": kind,
+        "shape": shape,
+        "missing": missing,
+        "first_missing": first_missing,
+        "min": low,
+        "max": high,
+        "categories": categories,
+    }
 
 
 def preview_value(value: Any) -> Any:

@@ -109,9 +109,11 @@ def get_dataset(dataset_id: str, state: Shared) -> Response:
         return json_answer(_answer(service.get_dataset(session, dataset_id)))
 
 
-@router.delete("/datasets/{dataset_id}", status_code=204, response_class=Response, responses=problems(404))
+@router.delete(
+    "/datasets/{dataset_id}", status_code=204, response_class=Response, responses=problems(404, 409)
+)
 def delete_dataset(dataset_id: str, state: Shared) -> Response:
-    """Deletes a dataset and its files."""
+    """Deletes a dataset and its files. One that a run needs which hasn't ended stays."""
     with state.database.writing() as session:
         service.delete_dataset(session, dataset_id)
     shutil.rmtree(DatasetFiles(state.settings.data_dir).folder(dataset_id), ignore_errors=True)

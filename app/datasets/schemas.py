@@ -17,10 +17,14 @@ class Column(Answer):
     """Shape of one row's value; empty for a single value."""
     missing: int
     """Rows without a value; of floats, those that are NaN too."""
+    first_missing: int | None
+    """The first of them, counted from 0."""
     min: float | int | None
     """Least value; null where there is none or it's no number."""
     max: float | int | None
     """Largest value."""
+    categories: list[str | bool | int] | None
+    """The different values in ascending order, of texts, truth values and integers with at most 1,000."""
 
 
 class DatasetSummary(Answer):

@@ -13,10 +13,15 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.database import Database, utc_now
+from app.datasets.reading import describe, read_run_data
 from app.datasets.tables import DatasetRow
-from app.errors import InvalidDocument, NotFound
+from app.errors import Conflict, InvalidDocument, NotFound
 from app.ids import new_id
 from app.runs.files import entries, gathering, publish_folder, sync_files
+from app.runs.tables import ENDED, RunRow
+from app.spec.dataset import AnyDataset, RunData
+from app.spec.described_dataset import DatasetDescription
+from app.spec.stored_dataset import StoredDataset
 
 
 class DatasetFiles:
@@ -132,6 +137,31 @@ def get_dataset(session: Session, dataset_id: str) -> DatasetRow:
     return dataset
 
 
+def describe_dataset(session: Session, dataset: AnyDataset) -> DatasetDescription | None:
+    """What a document is checked against that names a stored dataset; None of one with its own samples.
+
+    Raises:
+        InvalidDocument: there is no such dataset.
+    """
+    if not isinstance(dataset, StoredDataset):
+        return None
+    try:
+        return describe(get_dataset(session, dataset.id))
+    except NotFound as error:
+        raise InvalidDocument.at("/dataset/id", error.message) from error
+
+
+def load_stored(session: Session, files: DatasetFiles, dataset: StoredDataset) -> RunData:
+    """The samples that a document takes of a stored dataset.
+
+    Raises:
+        InvalidDocument: the dataset is gone, or hasn't such columns.
+    """
+    described = describe_dataset(session, dataset)
+    assert described is not None
+    return read_run_data(dataset, described, files.folder(dataset.id))
+
+
 def list_datasets(
     session: Session, name: str | None, limit: int, after: str | None
 ) -> tuple[list[DatasetRow], bool]:
@@ -157,5 +187,13 @@ def delete_dataset(session: Session, dataset_id: str) -> None:
 
     Raises:
         NotFound: there is none.
+        Conflict: a run that hasn't ended needs it.
     """
-    session.delete(get_dataset(session, dataset_id))
+    dataset = get_dataset(session, dataset_id)
+    needing = select(RunRow.id).where(
+        RunRow.status.not_in(ENDED), RunRow.document["dataset"]["id"].as_string() == dataset_id
+    )
+    run_id = session.scalars(needing).first()
+    if run_id is not None:
+        raise Conflict(f"Expected a dataset that no unfinished run needs; run {run_id} needs {dataset_id}.")
+    session.delete(dataset)

@@ -9,17 +9,23 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from app.bodies import json_answer, json_body, problems, read_json_body
+from app.datasets.service import DatasetFiles, load_stored
+from app.errors import Conflict, InvalidDocument
 from app.evaluations import schemas, service
 from app.evaluations.documents import Evaluation
 from app.predictions.scorers import Scorer
 from app.predictions.targets import RunTarget
 from app.runs.schemas import Statistics
 from app.runs.service import get_succeeded_run, load_spec
+from app.spec.dataset import Dataset, RunData, load_data
 from app.spec.parsing import parse
 from app.spec.run import RunSpec
 from app.state import Shared, State
 
 router = APIRouter(tags=["evaluations"])
+
+OwnData = Callable[[], RunData]
+"""Loads the samples that a run names."""
 
 Threshold = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -39,7 +45,7 @@ async def get_statistics(
         return json_answer(stored)
     wanted = threshold
     return await _with_model(
-        state, run_id, lambda spec, scorer: service.at_thresholds(stored, spec, scorer, wanted)
+        state, run_id, lambda spec, scorer, own: service.at_thresholds(stored, spec, scorer, own(), wanted)
     )
 
 
@@ -60,7 +66,9 @@ async def get_elements_above(
     points: Annotated[int, Query(ge=2, le=10_000, description="How many thresholds.")] = 101,
 ) -> Response:
     """How many elements lie above a threshold, from the least prediction to the largest, on each split."""
-    return await _with_model(state, run_id, lambda spec, scorer: service.curve(run_id, spec, scorer, points))
+    return await _with_model(
+        state, run_id, lambda spec, scorer, own: service.curve(run_id, spec, scorer, own(), points)
+    )
 
 
 @router.post(
@@ -73,20 +81,32 @@ async def evaluate_run(run_id: str, request: Request, state: Shared) -> Response
     """Figures of a run's model on a part of its data, or on other data."""
     body = await read_json_body(request)
     asked = await run_in_threadpool(parse, Evaluation, body)
-    return await _with_model(
-        state, run_id, lambda spec, scorer: service.evaluate(run_id, spec, scorer, asked)
-    )
+
+    def count(spec: RunSpec, scorer: Scorer, own: OwnData) -> dict[str, Any]:
+        return service.evaluate(run_id, spec, scorer, own() if asked.dataset is None else None, asked)
+
+    return await _with_model(state, run_id, count)
 
 
 async def _with_model(
-    state: State, run_id: str, count: Callable[[RunSpec, Scorer], dict[str, Any]]
+    state: State, run_id: str, count: Callable[[RunSpec, Scorer, OwnData], dict[str, Any]]
 ) -> Response:
-    """What is counted with a run's document and model, in a thread."""
+    """What is counted with a run's document, model and data, in a thread."""
     served = await state.predictor.resolve(RunTarget(run_id))
 
     def work() -> Response:
         with state.database.reading() as session:
             spec = load_spec(session, get_succeeded_run(session, run_id))
-        return json_answer(count(spec, served.scorer))
+        return json_answer(count(spec, served.scorer, lambda: _own_data(state, spec)))
 
     return await run_in_threadpool(work)
+
+
+def _own_data(state: State, spec: RunSpec) -> RunData:
+    if isinstance(spec.dataset, Dataset):
+        return load_data(spec.dataset)
+    try:
+        with state.database.reading() as session:
+            return load_stored(session, DatasetFiles(state.settings.data_dir), spec.dataset)
+    except InvalidDocument as error:
+        raise Conflict(f"Expected a run whose dataset is still there; {error.problems[0].message}") from error

@@ -11,7 +11,7 @@ from app.predictions.limits import limits_held
 from app.predictions.scorers import Scorer
 from app.predictions.sessions import Array
 from app.spec.checks import check_run
-from app.spec.dataset import RunData, load_data
+from app.spec.dataset import Dataset, RunData, load_data
 from app.spec.fit import Fit
 from app.spec.run import RunSpec
 from app.spec.split import split_rows
@@ -22,9 +22,9 @@ ROWS = 4096
 """Samples that are scored at once."""
 
 
-def parts_of(spec: RunSpec, scorer: Scorer) -> dict[str, RunData]:
+def parts_of(spec: RunSpec, scorer: Scorer, own: RunData) -> dict[str, RunData]:
     """The parts of a run's own data, its inputs and targets named as the model has them."""
-    data = _named(load_data(spec.dataset), scorer)
+    data = _named(own, scorer)
     return {name: data.rows(rows) for name, rows in split_rows(spec.split, data).items()}
 
 
@@ -41,14 +41,16 @@ def predictions_of(scorer: Scorer, inputs: Mapping[str, Array]) -> dict[str, Arr
     return {name: np.concatenate([part[name] for part in passes]) for name in passes[0]}
 
 
-def evaluate(run_id: str, spec: RunSpec, scorer: Scorer, asked: Evaluation) -> dict[str, Any]:
-    """Figures of a run's model on a part of its data, or on other data.
+def evaluate(
+    run_id: str, spec: RunSpec, scorer: Scorer, own: RunData | None, asked: Evaluation
+) -> dict[str, Any]:
+    """Figures of a run's model on a part of its data, `own`, or on other data.
 
     Raises:
         InvalidDocument: the data aren't what the model takes.
         NotFound: the run's data have no such part.
     """
-    data = _data(spec, scorer, asked)
+    data = _data(spec, scorer, own, asked)
     predictions = predictions_of(scorer, data.inputs)
     thresholds = spec.statistics.thresholds if asked.thresholds is None else asked.thresholds
     losses = losses_of(spec.loss, list(predictions))
@@ -62,12 +64,19 @@ def evaluate(run_id: str, spec: RunSpec, scorer: Scorer, asked: Evaluation) -> d
     return content
 
 
-def _data(spec: RunSpec, scorer: Scorer, asked: Evaluation) -> RunData:
+def _data(spec: RunSpec, scorer: Scorer, own: RunData | None, asked: Evaluation) -> RunData:
     if asked.dataset is None:
-        parts = parts_of(spec, scorer)
+        assert own is not None
+        parts = parts_of(spec, scorer, own)
         if asked.split not in parts:
             raise NotFound(f"The run's data have the parts {', '.join(parts)}; none is {asked.split}.")
         return parts[asked.split]
+    features = [feature for tensor in scorer.signature.inputs for feature in tensor.features]
+    if not isinstance(asked.dataset, Dataset) or any(feature.categories is not None for feature in features):
+        raise InvalidDocument.at(
+            "/dataset",
+            "Expected a split, or inline samples for a model without categories; received something else.",
+        )
     # The document as it would be with these data tells whether they fit; how it trains doesn't matter.
     changes = {"dataset": asked.dataset, "split": None, "fit": Fit(), "start_from": None}
     data = _named(load_data(asked.dataset), scorer)
@@ -95,11 +104,11 @@ def _named(data: RunData, scorer: Scorer) -> RunData:
 
 
 def at_thresholds(
-    statistics: Mapping[str, Any], spec: RunSpec, scorer: Scorer, thresholds: Sequence[float]
+    statistics: Mapping[str, Any], spec: RunSpec, scorer: Scorer, own: RunData, thresholds: Sequence[float]
 ) -> dict[str, Any]:
     """The statistics of a run with the elements above other thresholds than its document's."""
     splits = dict(statistics["splits"])
-    for name, data in parts_of(spec, scorer).items():
+    for name, data in parts_of(spec, scorer, own).items():
         predictions = predictions_of(scorer, data.inputs)
         counted = split_statistics(
             predictions, data.targets, losses_of(spec.loss, list(predictions)), thresholds
@@ -108,17 +117,20 @@ def at_thresholds(
     return {**statistics, "splits": splits}
 
 
-def curve(run_id: str, spec: RunSpec, scorer: Scorer, points: int) -> dict[str, Any]:
+def curve(run_id: str, spec: RunSpec, scorer: Scorer, own: RunData, points: int) -> dict[str, Any]:
     """How many elements lie above a threshold, by the threshold.
 
     Args:
         run_id: of the run.
         spec: its document.
         scorer: its model.
+        own: its data.
         points: how many thresholds, equally far from one another, the least and the largest prediction
             among them; at least 2.
     """
-    predictions = {name: predictions_of(scorer, data.inputs) for name, data in parts_of(spec, scorer).items()}
+    predictions = {
+        name: predictions_of(scorer, data.inputs) for name, data in parts_of(spec, scorer, own).items()
+    }
     outputs = {}
     for output in next(iter(predictions.values())):
         rows = {name: flat_samples(arrays[output]) for name, arrays in predictions.items()}

@@ -8,6 +8,8 @@ import numpy as np
 
 from app.errors import InvalidDocument
 from app.open_inference.datatypes import DATATYPES, as_dtype
+from app.predictions.features import by_column, joined
+from app.predictions.instances import read_rows, rows_below
 from app.predictions.sessions import Array, ModelInput
 from app.spec.parsing import expected_one_of
 from app.spec.pointers import join, received
@@ -133,6 +135,15 @@ def _read_inputs(
     if not isinstance(tensors, list) or not tensors:
         message = f"Expected a list of at least one input; received {received(tensors)}."
         raise InvalidDocument.at("/inputs", message)
+    if any(model_input.features for model_input in inputs):
+        names = [str(tensor.get("name")) for tensor in tensors if isinstance(tensor, dict)]
+        columns = by_column(inputs, names)
+        if columns is not None:
+            return joined(_read_tensors(tensors, rest, columns), inputs)
+    return _read_tensors(tensors, rest, inputs)
+
+
+def _read_tensors(tensors: list[Any], rest: memoryview, inputs: Sequence[ModelInput]) -> dict[str, Array]:
     by_name = {model_input.name: model_input for model_input in inputs}
     found: dict[str, Array] = {}
     for place, tensor in enumerate(tensors):
@@ -144,6 +155,9 @@ def _read_inputs(
         if name in found:
             raise InvalidDocument.at(f"{pointer}/name", f"Expected each input once; received {name!r} again.")
         shape = _read_shape(tensor.get("shape"), by_name[name], pointer)
+        if by_name[name].features and not by_name[name].shape and "data" in tensor:
+            found[name] = _read_column(tensor["data"], shape, by_name[name], f"{pointer}/data")
+            continue
         datatype = tensor.get("datatype")
         dtype = DATATYPES.get(datatype) if isinstance(datatype, str) else None
         if dtype is None:
@@ -154,6 +168,13 @@ def _read_inputs(
         found[name] = as_dtype(array, by_name[name].dtype, f"{pointer}/data").reshape(shape)
     _check_complete(found, by_name, rest)
     return found
+
+
+def _read_column(data: Any, shape: tuple[int, ...], column: ModelInput, pointer: str) -> Array:
+    """A column of a stored dataset, by itself: its values as they are stored."""
+    if not isinstance(data, list) or len(data) != shape[0]:
+        raise InvalidDocument.at(pointer, f"Expected a list of {shape[0]} values; received {received(data)}.")
+    return read_rows(data, column, maybe_booleans=True, row_pointer=rows_below(pointer))
 
 
 def _check_complete(found: dict[str, Array], wanted: dict[str, ModelInput], rest: memoryview) -> None:

@@ -1,7 +1,8 @@
 """From columns by name, as tables have them, to the arrays that a model takes.
 
 The elements of an input are `x` where a sample has one, and `x_0`, `x_1`, … row by row where it has several;
-an input may also have one column that holds all of them. To a model of one input the columns may have any
+an input may also have one column that holds all of them. An input that is made of a stored dataset's columns
+has their names instead. To a model of one input the columns may have any
 names, if there are as many as elements: then their order tells which is which.
 """
 
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from app.errors import InvalidDocument
+from app.predictions.features import is_whole
 from app.predictions.instances import check_rows, read_rows, rows_below
 from app.predictions.numbers import fit_numbers
 from app.predictions.sessions import Array, ModelInput
@@ -42,13 +44,15 @@ def assign_columns(names: Sequence[str], inputs: Sequence[ModelInput], pointer: 
     assigned: dict[str, list[str]] = {}
     known = set(names)
     for model_input in inputs:
-        whole = model_input.name in known or None in model_input.shape
-        elements = [model_input.name] if whole else column_names(model_input.name, model_input.shape)
+        whole = is_whole(model_input, known) or None in model_input.shape
+        parts = [one.name for one in model_input.features]
+        elements = [model_input.name] if whole else parts or column_names(model_input.name, model_input.shape)
         assigned[model_input.name] = elements
     expected = [name for elements in assigned.values() for name in elements]
     if known == set(expected):
         return assigned
-    if len(inputs) == 1 and len(names) == len(expected) and not known & set(expected):
+    anonymous = len(inputs) == 1 and not inputs[0].features
+    if anonymous and len(names) == len(expected) and not known & set(expected):
         return {inputs[0].name: list(names)}
     missing = next((name for name in expected if name not in known), None)
     listing = ", ".join(f'"{name}"' for name in expected[:MOST_NAMES])
@@ -135,7 +139,7 @@ def read_columns(
             values = columns[name]
             check_rows(values, start)
             whole = len(names) == 1 and not (is_single(model_input) and not isinstance(values[0], list))
-            element = model_input if whole else model_input._replace(shape=())
+            element = model_input if whole else _element(model_input, name)
             own[name] = read_rows(values, element, maybe_booleans, rows_below(start))
             rows = len(values) if rows is None else rows
             if len(values) != rows:
@@ -144,6 +148,12 @@ def read_columns(
         assert joined is not None
         arrays[model_input.name] = joined
     return arrays
+
+
+def _element(model_input: ModelInput, name: str) -> ModelInput:
+    """A column of an input, as if it were one itself."""
+    features = tuple(one for one in model_input.features if one.name == name)
+    return model_input._replace(shape=(), features=features)
 
 
 def is_single(model_input: ModelInput) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 from app.errors import InvalidDocument
 from app.models.documents import MOST_MEMBERS
 from app.predictions.columns import fit_columns, read_columns
+from app.predictions.features import has_categories
 from app.predictions.instances import read_instances
 from app.predictions.numbers import LEAST_BYTES, fit_numbers, read_numbers
 from app.predictions.sessions import Array, ModelInput
@@ -70,7 +71,7 @@ class PredictRequest(NamedTuple):
         """
         if _is_numbers(self.instances):
             fit = fit_columns if self.field == "columns" else fit_numbers
-            fitted = fit(self.instances, inputs)
+            fitted = None if has_categories(inputs) else fit(self.instances, inputs)
             if fitted is not None:
                 return fitted
             return _read_document(self.body, read_json(self.body)).arrays(inputs)

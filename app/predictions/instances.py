@@ -6,12 +6,13 @@ that fails are they walked through for the one to blame.
 """
 
 import struct
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from app.errors import InvalidDocument
+from app.predictions.features import RowPointer, by_column, encode_rows, joined
 from app.predictions.sessions import Array, ModelInput
 from app.spec.parsing import expected_one_of
 from app.spec.pointers import join, received
@@ -23,9 +24,6 @@ _STRUCT_FORMATS = {
     np.dtype(np.int64): "q",
 }
 """`struct`'s letters for the dtypes that inputs mostly have; the others take the longer way."""
-
-RowPointer = Callable[[int], str]
-"""From the number of a row to its JSON Pointer."""
 
 
 def read_instances(
@@ -43,9 +41,14 @@ def read_instances(
     Raises:
         InvalidDocument: a name, a shape or a number isn't one that the model takes.
     """
+    named = instances[0] if isinstance(instances, list) and instances else instances
+    columns = by_column(inputs, named) if isinstance(named, dict) else None
+    if columns is not None:
+        arrays = read_instances(instances, columns, maybe_booleans=maybe_booleans, pointer=pointer)
+        return joined(arrays, inputs)
     if isinstance(instances, dict):
         return _read_named(instances, inputs, maybe_booleans, pointer)
-    if isinstance(instances, list) and instances and isinstance(instances[0], dict):
+    if isinstance(named, dict):
         return _read_objects(instances, inputs, maybe_booleans, pointer)
     if len(inputs) == 1:
         (model_input,) = inputs
@@ -123,6 +126,8 @@ def read_rows(
     rows: list[Any], model_input: ModelInput, maybe_booleans: bool, row_pointer: RowPointer
 ) -> Array:
     """Nested lists as an array (n, …) of the input's shape and dtype, n ≥ 1."""
+    if model_input.features:
+        rows = encode_rows(rows, model_input, row_pointer)
     array = _pack(rows, model_input, maybe_booleans)
     if array is None:
         shape = _full_shape(model_input.shape, rows)

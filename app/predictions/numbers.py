@@ -134,7 +134,10 @@ def _fit(array: Array, model_input: ModelInput) -> Array | None:
     if dtype.kind == "f":
         with np.errstate(over="ignore"):
             converted = array.astype(dtype)
-        return converted if np.isfinite(converted).all() else None
+        allowed = np.isfinite(converted)
+        if model_input.features and model_input.shape:
+            allowed |= np.isnan(converted) & [one.fills_missing for one in model_input.features]
+        return converted if allowed.all() else None
     converted = array.astype(dtype) if _is_within(array, dtype) else array
     return converted if converted.dtype == dtype and (converted == array).all() else None
 

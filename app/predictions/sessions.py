@@ -18,7 +18,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, RuntimeException
 
-from app.artifacts import Signature, TensorSignature, read_signature
+from app.artifacts import FeatureSignature, Signature, TensorSignature, read_signature
 from app.errors import ArtifactsLost, InvalidDocument
 from app.runs.artifacts import read_artifact
 
@@ -37,11 +37,12 @@ BYTES_PER_NUMBER = 8
 
 
 class ModelInput(NamedTuple):
-    """An input of a model: `shape` is a sample's, without the batch."""
+    """An input of a model: `shape` is a sample's, without the batch; `features` are its columns, if known."""
 
     name: str
     shape: tuple[int | None, ...]
     dtype: np.dtype[Any]
+    features: tuple[FeatureSignature, ...] = ()
 
 
 class Stamp(NamedTuple):
@@ -171,7 +172,7 @@ def _session_options() -> onnxruntime.SessionOptions:
 
 
 def _model_input(tensor: TensorSignature) -> ModelInput:
-    return ModelInput(tensor.name, tensor.shape[1:], np.dtype(tensor.dtype))
+    return ModelInput(tensor.name, tensor.shape[1:], np.dtype(tensor.dtype), tensor.features)
 
 
 def _run(
@@ -215,6 +216,4 @@ def _best_seconds(
 
 
 def _zeros(inputs: tuple[ModelInput, ...], rows: int) -> dict[str, Array]:
-    return {
-        name: np.zeros((rows, *(length or 1 for length in shape)), dtype) for name, shape, dtype in inputs
-    }
+    return {one.name: np.zeros((rows, *(length or 1 for length in one.shape)), one.dtype) for one in inputs}

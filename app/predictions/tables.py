@@ -6,14 +6,16 @@ be missing or not finite. pyarrow is imported when it's first needed, as that ta
 
 import csv
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from tokenize import TokenError
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
+from app.artifacts import FeatureSignature
 from app.errors import InvalidDocument, MalformedDocument
 from app.predictions.columns import assign_columns, fit_columns
+from app.predictions.features import encode_rows, features_of, has_categories
 from app.predictions.instances import read_instances
 from app.predictions.media import Form
 from app.predictions.numbers import fit_numbers
@@ -133,9 +135,10 @@ def _read_csv(file: IO[bytes], inputs: Sequence[ModelInput]) -> Iterator[Batch]:
         ) from error
     _check_names(names, inputs)
     reading = arrow_csv.ReadOptions(column_names=names, use_threads=False, block_size=2 * LONGEST_LINE_BYTES)
-    converting = arrow_csv.ConvertOptions(
-        column_types=dict.fromkeys(names, pyarrow.float64()), null_values=[""]
-    )
+    features = features_of(inputs)
+    types = {name: _csv_type(features.get(name)) for name in names}
+    converting = arrow_csv.ConvertOptions(column_types=types, null_values=[""], strings_can_be_null=True)
+    numbers = [name for name, kind in types.items() if kind == pyarrow.float64()]
     first = 0
     for block in _blocks(file):
         if not block.strip():
@@ -145,22 +148,32 @@ def _read_csv(file: IO[bytes], inputs: Sequence[ModelInput]) -> Iterator[Batch]:
                 pyarrow.BufferReader(block), read_options=reading, convert_options=converting
             )
         except pyarrow.ArrowException as error:
-            _find_wrong_cell(block, names, first)
+            _find_wrong_cell(block, names, numbers, first)
             _refuse("", "a table of numbers", f"one that can't be read: {error}"[:300])
         for batch in table.to_batches(max_chunksize=most_rows(inputs)):
             yield _fit_batch(batch, inputs, first)
             first += batch.num_rows
 
 
-def _find_wrong_cell(block: bytes, names: list[str], first: int) -> None:
-    """Raises at the first row of a block that hasn't as many numbers as there are names."""
+def _csv_type(feature: FeatureSignature | None) -> Any:
+    """What a column's values are read as: categories as they are, all else as numbers."""
+    import pyarrow
+
+    kinds = {type(category) for category in (feature.categories or () if feature else ())} - {type(None)}
+    if kinds == {str}:
+        return pyarrow.string()
+    return pyarrow.bool_() if kinds == {bool} else pyarrow.float64()
+
+
+def _find_wrong_cell(block: bytes, names: list[str], numbers: Collection[str], first: int) -> None:
+    """Raises at the first row of a block that hasn't as many values as there are names, or no number."""
     lines = (line for line in block.decode(errors="replace").splitlines() if line)
     for row, cells in enumerate(csv.reader(lines), first):
         if len(cells) != len(names):
             _refuse(f"/{row}", f"{len(names)} numbers", str(len(cells)))
         for name, cell in zip(names, cells, strict=True):
             try:
-                float(cell or "nan")
+                float(cell or "nan") if name in numbers else None
             except ValueError:
                 _refuse(join("/columns", name, row), "a number", received(cell))
 
@@ -239,8 +252,9 @@ def _check_names(names: Sequence[str], inputs: Sequence[ModelInput]) -> None:
 
 
 def _fit_batch(batch: "pyarrow.RecordBatch", inputs: Sequence[ModelInput], first: int) -> Batch:
+    features = features_of(inputs)
     columns = {
-        name: _column(column, join("/columns", name), first)
+        name: _column(column, join("/columns", name), first, features.get(name))
         for name, column in zip(batch.schema.names, batch.columns, strict=True)
     }
     fitted = fit_columns(columns, inputs)
@@ -249,12 +263,17 @@ def _fit_batch(batch: "pyarrow.RecordBatch", inputs: Sequence[ModelInput], first
     return fitted
 
 
-def _column(column: Any, pointer: str, first: int) -> Array:
+def _column(column: Any, pointer: str, first: int, feature: FeatureSignature | None) -> Array:
     """A column as float64, (n,) or, of lists that are equally long, (n, length)."""
     from pyarrow import types
 
     rows, length = len(column), None
-    if column.null_count:
+    if feature is not None and feature.categories is not None:
+        single = ModelInput(feature.name, (), np.dtype(np.float64), (feature,))
+        return np.array(
+            encode_rows(column.to_pylist(), single, lambda row: f"{pointer}/{first + row}"), float
+        )
+    if column.null_count and not (feature is not None and feature.fills_missing):
         row = first + int(np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False))[0])
         _refuse(f"{pointer}/{row}", "a number", "null")
     while (
@@ -295,6 +314,8 @@ def _read_npy(file: IO[bytes], inputs: Sequence[ModelInput]) -> Iterator[Batch]:
     if len(inputs) > 1:
         names = ", ".join(f'"{model_input.name}"' for model_input in inputs)
         _refuse("", f"a form with columns for the inputs {names}", "a single array")
+    if has_categories(inputs):
+        _refuse("", "a form with columns, as some hold categories", "a single array")
     (model_input,) = inputs
     shape, dtype = _read_npy_header(file)
     wanted = [length if length is not None else "any" for length in model_input.shape]

@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, Response, StreamingResponse
 
 from app.bodies import json_answer, json_body, problems, read_json_body
+from app.datasets.service import describe_dataset
 from app.errors import NotFound
 from app.runs import schemas, service
 from app.runs.answers import metrics_answer, run_answer
@@ -86,9 +87,12 @@ def _create_run(state: State, body: bytes, idempotency_key: str | None) -> str:
             if repeated is not None:
                 return repeated.id
     spec = parse_run(body)
-    check_run(spec)
+    with state.database.reading() as session:
+        described = describe_dataset(session, spec.dataset)
+    check_run(spec, described)
     new = service.build_run(spec, body_hash, idempotency_key)
     with state.database.writing() as session:
+        describe_dataset(session, spec.dataset)  # so that it can't be deleted meanwhile
         service.check_start(session, spec.start_from)
         return service.create_run(session, new).id
 
@@ -121,10 +125,10 @@ async def validate_run(request: Request, state: Shared) -> Response:
 
 def _check_run(state: State, body: bytes) -> ModelSummary:
     spec = parse_run(body)
-    summary = check_run(spec)
     with state.database.reading() as session:
+        described = describe_dataset(session, spec.dataset)
         service.check_start(session, spec.start_from)
-    return summary
+    return check_run(spec, described)
 
 
 @router.get("/runs", response_model=schemas.RunList, responses=problems(422))

@@ -1,6 +1,6 @@
 """Everything that the document alone shows to be wrong, told before a worker hears of the run."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +9,8 @@ from app.errors import InvalidDocument
 from app.spec.augmentation_checks import check_augmentation
 from app.spec.columns import history_columns, term_names
 from app.spec.contradictions import check_contradictions
-from app.spec.dataset import ONLY_TARGET, RunData, load_data
+from app.spec.dataset import ONLY_TARGET, Dataset, RunData, load_data
+from app.spec.described_dataset import DatasetDescription
 from app.spec.graph import Graph
 from app.spec.layers.core import Embedding
 from app.spec.losses import check_loss
@@ -19,8 +20,9 @@ from app.spec.names import did_you_mean
 from app.spec.optimizers import CLIPS
 from app.spec.pointers import join, received
 from app.spec.quantity_checks import check_constraints, check_penalties
+from app.spec.representative_rows import representative
 from app.spec.run import RunSpec
-from app.spec.split import split_rows
+from app.spec.split import check_split, split_rows
 from app.spec.surroundings import Surroundings
 
 Shape = tuple[int | None, ...]
@@ -64,25 +66,63 @@ class ModelSummary:
     layers: list[LayerSummary]
 
 
-def check_run(run: RunSpec) -> ModelSummary:
+def check_run(run: RunSpec, described: DatasetDescription | None = None) -> ModelSummary:
     """Checks that the parts of a document fit together.
 
+    Args:
+        run: the document.
+        described: the dataset that it names, if it names one.
+
     Raises:
-        InvalidDocument: two parts don't fit; the first such pair, in the order data and model, split,
+        InvalidDocument: two parts don't fit; the first such pair, in the order model, split, data and model,
             targets and loss, penalties and constraints, metrics, augmentation, fit.
     """
-    data = load_data(run.dataset)
+    if isinstance(run.dataset, Dataset):
+        data = load_data(run.dataset)
+    else:
+        assert described is not None
+        data = representative(run.dataset, described)
     graph = resolve_graph(run.model, {name: array.shape[1:] for name, array in data.inputs.items()})
-    _check_targets(data, graph)
+    _check_targets(run, data, graph)
     data = data.named(list(graph.inputs), list(graph.outputs))
+    if described is None:
+        split_rows(run.split, data)
+    else:
+        check_split(run.split, described.rows)
+    check_data(run, data, graph)
+    return _summarize(run, graph)
+
+
+def check_data(run: RunSpec, data: RunData, graph: Graph) -> None:
+    """Checks a document against samples as the model takes them, inputs and targets by the model's names.
+
+    Raises:
+        InvalidDocument: they don't fit.
+    """
     _check_embedded(data, graph, run)
-    split_rows(run.split, data)
-    check_loss(run.loss, graph.output_shapes, data.targets, target_pointers=_target_pointers(run, graph))
+    pointers = _target_pointers(run, graph)
+    try:
+        check_loss(run.loss, graph.output_shapes, data.targets, target_pointers=pointers)
+    except InvalidDocument as error:
+        if isinstance(run.dataset, Dataset):
+            raise
+        raise _without_rows(error, pointers.values()) from error
     _check_quantities(run, data, graph)
     check_metrics(run.metrics, graph.output_shapes, data.targets)
     check_augmentation(run.augmentation, graph, run.loss)
     _check_fit(run, data, graph)
-    return _summarize(run, graph)
+
+
+def _without_rows(error: InvalidDocument, pointers: Iterable[str]) -> InvalidDocument:
+    """The same, without the numbers of rows behind pointers to columns of a stored dataset."""
+    return InvalidDocument(
+        [
+            problem._replace(
+                pointer=next((p for p in pointers if problem.pointer.startswith(p + "/")), problem.pointer)
+            )
+            for problem in error.problems
+        ]
+    )
 
 
 def _summarize(run: RunSpec, graph: Graph) -> ModelSummary:
@@ -98,15 +138,16 @@ def _summarize(run: RunSpec, graph: Graph) -> ModelSummary:
     )
 
 
-def _check_targets(data: RunData, graph: Graph) -> None:
+def _check_targets(run: RunSpec, data: RunData, graph: Graph) -> None:
     """That targets have the names of outputs, or that there is one of each."""
     if list(data.targets) == [ONLY_TARGET] and len(graph.outputs) == 1:
         return
     for name in data.targets:
         if name not in graph.outputs:
             outputs = ", ".join(graph.outputs)
-            pointer = "/dataset/inline/y" if name == ONLY_TARGET else join("/dataset/inline/y", name)
-            what = "one array without a name" if name == ONLY_TARGET else received(name)
+            place, named = _targets_of(run)
+            pointer = join(place, name) if named else place
+            what = received(name) if named else "one array without a name"
             raise InvalidDocument.at(
                 pointer,
                 f"Expected targets by the names of outputs ({outputs}); received {what}."
@@ -115,9 +156,15 @@ def _check_targets(data: RunData, graph: Graph) -> None:
 
 
 def _target_pointers(run: RunSpec, graph: Graph) -> dict[str, str]:
-    named = isinstance(run.dataset.inline.y, dict)
-    pointer = "/dataset/inline/y"
+    pointer, named = _targets_of(run)
     return {output: join(pointer, output) if named else pointer for output in graph.outputs}
+
+
+def _targets_of(run: RunSpec) -> tuple[str, bool]:
+    """JSON Pointer to the targets, and whether they are by name."""
+    if isinstance(run.dataset, Dataset):
+        return "/dataset/inline/y", isinstance(run.dataset.inline.y, dict)
+    return "/dataset/target", isinstance(run.dataset.target, dict)
 
 
 def _check_embedded(data: RunData, graph: Graph, run: RunSpec) -> None:
@@ -138,6 +185,10 @@ def _check_embedded(data: RunData, graph: Graph, run: RunSpec) -> None:
 
 
 def _element_pointer(run: RunSpec, data: RunData, name: str, place: tuple[int, ...]) -> str:
+    if not isinstance(run.dataset, Dataset):
+        return (
+            join("/dataset/features", name) if isinstance(run.dataset.features, dict) else "/dataset/features"
+        )
     x = run.dataset.inline.x
     if isinstance(x, Mapping):
         # The data of a single input may have another name than the model's.

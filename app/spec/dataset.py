@@ -1,20 +1,31 @@
-"""The data of a run: samples in the document itself.
+"""The data of a run: samples in the document itself, or columns of a stored dataset.
 
-`{"inline": {"x": …, "y": …}}`: nested lists, or, with several inputs or targets, objects of named lists.
+`{"inline": {"x": …, "y": …}}`: nested lists, or, with several inputs or targets, objects of named lists;
+`{"id": "ds_…", "features": […], "target": […]}`: see `app.spec.stored_dataset`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema, model_validator
+from pydantic import (
+    Discriminator,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    Tag,
+    WithJsonSchema,
+    model_validator,
+)
 
 from app.spec.arrays import Array, Arrays, Numbers
 from app.spec.base import SpecModel
+from app.spec.features import Feature
 from app.spec.mistakes import mistake
 from app.spec.pointers import received
+from app.spec.stored_dataset import StoredDataset
 
 
 def _validate_groups(value: Any) -> NDArray[Any]:
@@ -103,16 +114,29 @@ class InlineData(SpecModel):
 
 
 class Dataset(SpecModel):
-    """Where the samples come from."""
+    """Samples in the document."""
 
     inline: InlineData
     """The samples themselves."""
+
+
+def _kind(value: Any) -> str:
+    names_id = "id" in value if isinstance(value, dict) else isinstance(value, StoredDataset)
+    return StoredDataset.__name__ if names_id else Dataset.__name__
+
+
+AnyDataset = Annotated[
+    Annotated[Dataset, Tag(Dataset.__name__)] | Annotated[StoredDataset, Tag(StoredDataset.__name__)],
+    Discriminator(_kind),
+]
+"""Where the samples come from."""
 
 
 ONLY_INPUT, ONLY_TARGET = "x", "y"
 """Names of an input and of a target that the document doesn't name."""
 
 Floats = NDArray[np.float32]
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -120,18 +144,22 @@ class RunData:
     """The samples of a run as arrays. Flat lists have become columns: `(samples, 1)`.
 
     Attributes:
-        inputs: float32 `(samples, …)` by input name.
+        inputs: `(samples, …)` by input name; float32, or raw float64 where `features` has the input.
         targets: float32 `(samples, …)` by output name; labels are numbers like others.
         sample_weight: float32 `(samples,)`, or None where all count the same.
         group: texts or int64 `(samples,)`, or None.
         columns: float32 `(samples, …)` by name; here a flat list stays flat.
+        features: the columns of inputs that are raw, by input name.
+        incomplete: `(samples,)`, whether a sample lacks a value and is left out; None where none does.
     """
 
-    inputs: dict[str, Floats]
+    inputs: dict[str, NDArray[Any]]
     targets: dict[str, Floats]
     sample_weight: Floats | None = None
     group: NDArray[Any] | None = None
     columns: dict[str, Floats] = field(default_factory=dict)
+    features: dict[str, tuple[Feature, ...]] = field(default_factory=dict)
+    incomplete: NDArray[np.bool_] | None = None
 
     @property
     def samples(self) -> int:
@@ -146,6 +174,8 @@ class RunData:
             sample_weight=None if self.sample_weight is None else self.sample_weight[numbers],
             group=None if self.group is None else self.group[numbers],
             columns={name: array[numbers] for name, array in self.columns.items()},
+            features=self.features,
+            incomplete=None if self.incomplete is None else self.incomplete[numbers],
         )
 
     def named(self, inputs: Sequence[str], outputs: Sequence[str]) -> "RunData":
@@ -154,6 +184,7 @@ class RunData:
             self,
             inputs=_renamed(self.inputs, inputs),
             targets=_renamed(self.targets, outputs),
+            features=_renamed(self.features, inputs),
         )
 
 
@@ -175,7 +206,7 @@ def _columns(arrays: Numbers | dict[str, Numbers], only: str) -> dict[str, Float
     return {name: array[:, None] if array.ndim == 1 else array for name, array in floats.items()}
 
 
-def _renamed(arrays: dict[str, Floats], names: Sequence[str]) -> dict[str, Floats]:
+def _renamed(arrays: dict[str, Value], names: Sequence[str]) -> dict[str, Value]:
     if len(names) == len(arrays) == 1:
         return dict(zip(names, arrays.values(), strict=True))
     return {name: arrays[name] for name in names if name in arrays}

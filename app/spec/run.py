@@ -7,7 +7,7 @@ from pydantic import Field
 from app.spec.augmentation import AnyAugmentation
 from app.spec.base import SpecModel
 from app.spec.constraints import Constraint
-from app.spec.dataset import Dataset
+from app.spec.dataset import AnyDataset
 from app.spec.fit import Fit
 from app.spec.losses import LossSpec
 from app.spec.metrics import MetricsSpec
@@ -36,7 +36,7 @@ class RunSpec(SpecModel):
     """Id of a run that has succeeded, with a model of the same weights: this one begins with its weights
     and, for limits of the same quantity, with its multipliers."""
 
-    dataset: Dataset
+    dataset: AnyDataset
     """The samples."""
 
     split: Split | None = None

@@ -140,57 +140,88 @@ def split_rows(split: Split | None, data: RunData) -> dict[str, Rows]:
     """The row numbers of each part, in ascending order; the same for the same split and data.
 
     Returns:
-        `train` and, where they are named, `validation` and `test`.
+        `train` and, where they are named, `validation` and `test`; without the rows that are incomplete.
 
     Raises:
         InvalidDocument: a range ends after the last row, a part would be empty, or the targets have no
             classes to stratify by.
     """
     samples = data.samples
+    check_split(split, samples)
     if split is None or not split.parts:
-        return {"train": np.arange(samples)}
-    if any(isinstance(part, FractionPart) for part in split.parts.values()):
+        rows = {"train": np.arange(samples)}
+    elif any(isinstance(part, FractionPart) for part in split.parts.values()):
         rows = _draw(split, data)
     else:
-        rows = {name: _rows_of(name, part, samples) for name, part in split.parts.items()}
-    if split.train is None:
+        rows = {name: _rows_of(part) for name, part in split.parts.items() if isinstance(part, RowsPart)}
+    if "train" not in rows:
         others = np.concatenate(list(rows.values()))
         rows = {"train": np.setdiff1d(np.arange(samples), others), **rows}
-    if not rows["train"].size:
-        raise InvalidDocument.at("/split", f"Expected rows left to train; received parts with all {samples}.")
-    return rows
+    return rows if data.incomplete is None else _complete(rows, data.incomplete)
 
 
-def _rows_of(name: str, part: Part, samples: int) -> Rows:
-    assert isinstance(part, RowsPart)
-    for first, end in part.rows:
-        if end > samples:
-            raise InvalidDocument.at(
-                f"/split/{name}/rows",
-                f"Expected rows up to the {samples} samples there are; received [{first}, {end}].",
-            )
-    return np.concatenate([np.arange(first, end) for first, end in sorted(part.rows)])
+def check_split(split: Split | None, samples: int) -> None:
+    """Checks that the parts of that many samples aren't empty.
 
-
-def _draw(split: Split, data: RunData) -> dict[str, Rows]:
-    """Deals the rows, in a random order, to the parts one after the other."""
-    samples = data.samples
-    order = np.random.default_rng(split.seed).permutation(samples)
-    if split.stratified:
-        order = order[_class_by_class(data, order)]
-    rows, share, start = {}, 0.0, 0
+    Raises:
+        InvalidDocument: a range ends after the last row, or a part would be empty.
+    """
+    if split is None or not split.parts:
+        return
+    named = 0
     for name, part in split.parts.items():
-        assert isinstance(part, FractionPart)
-        share += part.fraction
-        end = round(share * samples)
+        if isinstance(part, RowsPart):
+            for first, end in part.rows:
+                if end > samples:
+                    raise InvalidDocument.at(
+                        f"/split/{name}/rows",
+                        f"Expected rows up to the {samples} samples there are; received [{first}, {end}].",
+                    )
+                named += end - first
+    for name, (start, end) in _shares(split, samples).items():
         if end == start:
+            part = split.parts[name]
+            assert isinstance(part, FractionPart)
             raise InvalidDocument.at(
                 f"/split/{name}/fraction",
                 f"Expected a share of at least one of {samples} rows; received {part.fraction:g}.",
             )
-        rows[name] = np.sort(order[start:end])
-        start = end
-    return rows
+        named += end - start
+    if split.train is None and named == samples:
+        raise InvalidDocument.at("/split", f"Expected rows left to train; received parts with all {samples}.")
+
+
+def _complete(rows: dict[str, Rows], incomplete: NDArray[np.bool_]) -> dict[str, Rows]:
+    complete = {name: part[~incomplete[part]] for name, part in rows.items()}
+    for name, part in complete.items():
+        if not part.size:
+            raise InvalidDocument.at(
+                "/dataset/missing", f"Expected a row of {name} that lacks no value; received none."
+            )
+    return complete
+
+
+def _rows_of(part: RowsPart) -> Rows:
+    return np.concatenate([np.arange(first, end) for first, end in sorted(part.rows)])
+
+
+def _shares(split: Split, samples: int) -> dict[str, tuple[int, int]]:
+    """The stretch of each part by fraction in an order of all rows."""
+    share, start, stretches = 0.0, 0, {}
+    for name, part in split.parts.items():
+        if isinstance(part, FractionPart):
+            share += part.fraction
+            stretches[name] = (start, round(share * samples))
+            start = stretches[name][1]
+    return stretches
+
+
+def _draw(split: Split, data: RunData) -> dict[str, Rows]:
+    """Deals the rows, in a random order, to the parts one after the other."""
+    order = np.random.default_rng(split.seed).permutation(data.samples)
+    if split.stratified:
+        order = order[_class_by_class(data, order)]
+    return {name: np.sort(order[start:end]) for name, (start, end) in _shares(split, data.samples).items()}
 
 
 def _class_by_class(data: RunData, order: Rows) -> Rows:

@@ -9,6 +9,8 @@ from typing import Any
 import keras
 from numpy.typing import NDArray
 
+from app.spec.dataset import RunData
+from app.spec.features import FittedFeature
 from app.spec.run import RunSpec
 from app.statistics.of_splits import losses_of, split_statistics
 from app.training import checkpoint, warm_start
@@ -22,12 +24,10 @@ from app.training.evaluation import (
 )
 from app.training.loop import LoopOptions, Reporter, run_epochs
 from app.training.optimizers import averaged_weights
-from app.training.preparation import Preparation, check_gradient, prepare
+from app.training.preparation import COMPARED_SAMPLES, Preparation, check_gradient, prepare
+from app.training.preprocessing import raw_model
 
 Arrays = dict[str, NDArray[Any]]
-
-COMPARED_SAMPLES = 256
-"""Rows on which exported files are compared with the trained model."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,8 @@ class FittedRun:
         epoch: the epoch whose weights they are.
         statistics: `splits` and `weight_sparsity`, as the API answers them.
         predictions: by split and output name, `(samples, …)`.
-        samples: some rows of input by name, on which exported files are compared.
+        samples: some rows of raw input by name, on which exported files are compared.
+        fitted: what the model does to raw values, by input name; of inputs of stored columns only.
         verdicts: one a declared limit, on the training data.
         continuation: what another run may start from.
     """
@@ -49,6 +50,7 @@ class FittedRun:
     statistics: dict[str, Any]
     predictions: dict[str, Arrays]
     samples: Arrays
+    fitted: dict[str, tuple[FittedFeature, ...]]
     verdicts: list[dict[str, Any]]
     continuation: bytes
 
@@ -59,6 +61,7 @@ def fit_run(
     resume_from: bytes | None = None,
     checkpoint_seconds: float = 2.0,
     start_from: bytes | None = None,
+    stored: RunData | None = None,
 ) -> FittedRun:
     """Trains a run from its document, or from a checkpoint on.
 
@@ -68,13 +71,14 @@ def fit_run(
         resume_from: a checkpoint of this run; the result is the same as without the interruption.
         checkpoint_seconds: least time between two checkpoints.
         start_from: the `continuation` of another run, for one that begins with its weights.
+        stored: the samples of the stored dataset that the document names, if it names one.
 
     Raises:
         RunError: the run can't give a model, for a reason that its class and message tell.
         InvalidDocument: the document's parts don't fit together.
         Interrupted: the reporter asked to stop.
     """
-    run = prepare(spec, start_from)
+    run = prepare(spec, start_from, stored)
     if resume_from is None:
         check_gradient(run)
         state = run.state
@@ -100,11 +104,15 @@ def fit_run(
         for name, judged in by_split.items():
             statistics["splits"][name]["constraints"] = judged
     return FittedRun(
-        model=served,
+        model=raw_model(served, run.fitted),
         epoch=epoch,
         statistics=statistics,
         predictions=predictions,
-        samples={name: array[:COMPARED_SAMPLES] for name, array in run.splits["train"].inputs.items()},
+        samples={
+            name: run.raw.get(name, array[:COMPARED_SAMPLES])
+            for name, array in run.splits["train"].inputs.items()
+        },
+        fitted=run.fitted,
         verdicts=verdicts,
         continuation=warm_start.to_bytes(run.tapped, run.limits, state["constraints"]),
     )

@@ -1,7 +1,7 @@
 """From a run document to everything that its compiled loop takes."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 import keras
@@ -9,8 +9,10 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from app.spec.checks import check_data
 from app.spec.columns import taken_by_metrics, with_mode
-from app.spec.dataset import RunData, load_data, weigh_classes
+from app.spec.dataset import Dataset, RunData, load_data, weigh_classes
+from app.spec.features import FittedFeature, encode, encoded_shape, fit_features
 from app.spec.graph import Graph
 from app.spec.model import resolve_graph
 from app.spec.run import RunSpec
@@ -40,6 +42,9 @@ from app.training.terms import Batch, unique_names
 
 LOOPED_SPLITS = ("train", "validation")
 
+COMPARED_SAMPLES = 256
+"""Rows on which exported files are compared with the trained model."""
+
 MOST_EVALUATED_ELEMENTS = 2**24
 """Elements of activations in one batch of a validation pass: 64 MB in float32."""
 
@@ -52,7 +57,9 @@ class Preparation:
         graph: the model's layers with shapes.
         model: the model with its initial weights.
         tapped: the same weights, with the activations that the objective looks at.
-        splits: the samples by split.
+        splits: the samples by split, as the model takes them.
+        raw: some training samples as they are stored, float64 by input name; of inputs with features only.
+        fitted: what is done to raw values, by input name.
         rows: those on the device that the loop walks.
         objective: the terms of the total, with this run's strengths.
         limits: what the run must hold.
@@ -64,6 +71,8 @@ class Preparation:
     model: keras.Model
     tapped: keras.Model
     splits: dict[str, RunData]
+    raw: dict[str, NDArray[np.float64]]
+    fitted: dict[str, tuple[FittedFeature, ...]]
     rows: dict[str, Rows]
     objective: Objective
     limits: list[Limit]
@@ -71,21 +80,31 @@ class Preparation:
     state: State
 
 
-def prepare(spec: RunSpec, start_from: bytes | None = None) -> Preparation:
+def prepare(spec: RunSpec, start_from: bytes | None = None, stored: RunData | None = None) -> Preparation:
     """Loads the data, builds the model and finds or makes the program.
 
     Args:
         spec: the document.
         start_from: what another run left to begin with.
+        stored: the samples of the stored dataset that the document names, if it names one.
 
     Raises:
         ModelRejected: Keras refused the model.
         InvalidDocument: the document's parts don't fit together.
     """
-    data = load_data(spec.dataset)
-    graph = resolve_graph(spec.model, {name: array.shape[1:] for name, array in data.inputs.items()})
+    data = stored or _inline_data(spec)
+    graph = resolve_graph(spec.model, input_shapes(data))
     data = data.named(list(graph.inputs), list(graph.outputs))
-    splits = {name: data.rows(rows) for name, rows in split_rows(spec.split, data).items()}
+    row_numbers = split_rows(spec.split, data)
+    splits = {name: data.rows(rows) for name, rows in row_numbers.items()}
+    raw = {name: splits["train"].inputs[name][:COMPARED_SAMPLES] for name in data.features}
+    fitted = {
+        name: fit_features(features, splits["train"].inputs[name]) for name, features in data.features.items()
+    }
+    if stored is not None:
+        splits = {name: _encoded(part, fitted, row_numbers[name]) for name, part in splits.items()}
+        for part in splits.values():
+            check_data(spec, part, graph)
     rows = {
         name: on_device(splits[name], sample_weights(spec, splits[name]), columns_of(spec, splits[name]))
         for name in LOOPED_SPLITS
@@ -110,7 +129,28 @@ def prepare(spec: RunSpec, start_from: bytes | None = None) -> Preparation:
     state = program.initial_state(tapped, optimizer, rows["train"], spec.fit.epochs, prices)
     if start is not None and limits:
         state["constraints"] = warm_start.with_multipliers(state["constraints"], limits, start)
-    return Preparation(graph, model, tapped, splits, rows, objective, limits, program, state)
+    return Preparation(graph, model, tapped, splits, raw, fitted, rows, objective, limits, program, state)
+
+
+def _inline_data(spec: RunSpec) -> RunData:
+    assert isinstance(spec.dataset, Dataset)
+    return load_data(spec.dataset)
+
+
+def input_shapes(data: RunData) -> dict[str, tuple[int, ...]]:
+    """The shape of one sample of each input as the model takes it, by the data's name of it."""
+    return {
+        name: encoded_shape(data.features[name]) if name in data.features else array.shape[1:]
+        for name, array in data.inputs.items()
+    }
+
+
+def _encoded(
+    data: RunData, fitted: Mapping[str, Sequence[FittedFeature]], rows: NDArray[np.int64]
+) -> RunData:
+    """The samples of a split with all inputs as the model takes them."""
+    inputs = {name: encode(fitted[name], array, rows) for name, array in data.inputs.items()}
+    return replace(data, inputs=inputs, features={})
 
 
 def build_objective(spec: RunSpec, graph: Graph, model: keras.Model) -> Objective:

@@ -5,7 +5,13 @@ from pathlib import Path
 
 import orjson
 
-from app.artifacts import LimitSignature, Signature, TensorSignature, write_signature
+from app.artifacts import (
+    FeatureSignature,
+    LimitSignature,
+    Signature,
+    TensorSignature,
+    write_signature,
+)
 from app.runs.answers import run_answer
 from app.runs.artifacts import write_checksums
 from app.runs.files import CONTINUATION
@@ -13,6 +19,7 @@ from app.runs.history import History
 from app.runs.tables import RunRow
 from app.spec.columns import limit_names
 from app.spec.constraints import Constraint
+from app.spec.features import FittedFeature
 from app.spec.run import RunSpec
 from app.statistics.of_splits import losses_of, yes_above
 from app.training.export import export
@@ -36,7 +43,15 @@ def write_model(fitted: FittedRun, spec: RunSpec, folder: Path) -> None:
     inputs, outputs = fitted.model.inputs, fitted.model.outputs
     losses = losses_of(spec.loss, list(names))
     signature = Signature(
-        inputs=tuple(TensorSignature(name=x.name, shape=x.shape, dtype=x.dtype) for x in inputs),
+        inputs=tuple(
+            TensorSignature(
+                name=x.name,
+                shape=x.shape,
+                dtype=x.dtype,
+                features=tuple(map(_feature, fitted.fitted.get(x.name, ()))),
+            )
+            for x in inputs
+        ),
         outputs=tuple(
             TensorSignature(name=name, shape=y.shape, dtype=y.dtype, yes_above=yes_above(losses[name]))
             for name, y in zip(names, outputs, strict=True)
@@ -56,6 +71,19 @@ def write_model(fitted: FittedRun, spec: RunSpec, folder: Path) -> None:
     )
     write_signature(signature, folder)
     (folder / CONTINUATION).write_bytes(fitted.continuation)
+
+
+def _feature(fitted: FittedFeature) -> FeatureSignature:
+    feature = fitted.feature
+    if feature.categories is None:
+        return FeatureSignature(name=feature.name, fills_missing=fitted.fill is not None)
+    values = (*feature.categories, None)
+    return FeatureSignature(
+        name=feature.name,
+        categories=tuple(values[code] for code in fitted.seen),
+        codes=fitted.seen,
+        ignores_unknown=feature.ignores_unknown,
+    )
 
 
 def _limited_output(constraint: Constraint, outputs: list[str]) -> str | None:

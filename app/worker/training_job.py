@@ -10,6 +10,7 @@ import threading
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.database import Database, utc_now
+from app.datasets.service import DatasetFiles, load_stored
 from app.errors import ArtifactsLost, CheckpointRefused, InvalidDocument, RunError
 from app.runs.artifacts import read_artifact
 from app.runs.files import CONTINUATION, RunFiles, gathering, publish_folder, sync_files
@@ -17,7 +18,9 @@ from app.runs.history import append_block, cut_history, read_history
 from app.runs.service import get_inline_data, load_spec
 from app.runs.tables import RunRow
 from app.settings import Settings
+from app.spec.dataset import RunData
 from app.spec.run import RunSpec
+from app.spec.stored_dataset import StoredDataset
 from app.training.fit import FittedRun, fit_run
 from app.training.loop import EpochBlock, Interrupted
 from app.worker.artifacts import write_documents, write_model
@@ -135,9 +138,17 @@ class TrainingJob:
     def _fit(self, spec: RunSpec) -> FittedRun:
         checkpoint = self._resume()
         seconds = self._settings.checkpoint_seconds
+        stored = self._load_stored(spec)
         if checkpoint is not None:
-            return fit_run(spec, self, checkpoint.payload, seconds)
-        return fit_run(spec, self, None, seconds, self._load_start(spec))
+            return fit_run(spec, self, checkpoint.payload, seconds, stored=stored)
+        return fit_run(spec, self, None, seconds, self._load_start(spec), stored)
+
+    def _load_stored(self, spec: RunSpec) -> RunData | None:
+        """The samples of the stored dataset that the run names; it can't be deleted meanwhile."""
+        if not isinstance(spec.dataset, StoredDataset):
+            return None
+        with self._database.reading() as session:
+            return load_stored(session, DatasetFiles(self._settings.data_dir), spec.dataset)
 
     def _load_start(self, spec: RunSpec) -> bytes | None:
         """What the run that this one starts from has left; that can't be deleted meanwhile."""

@@ -74,9 +74,36 @@ def test_a_dataset_is_stored_once_described_listed_and_deleted(client: TestClien
     assert answer.headers["Location"] == f"/datasets/{dataset['id']}"
     assert (dataset["name"], dataset["rows"], dataset["bytes"]) == ("people", 3, len(csv))
     assert dataset["columns"] == [
-        {"name": "age", "type": "int64", "shape": [], "missing": 1, "min": 1, "max": 3},
-        {"name": "weight", "type": "double", "shape": [], "missing": 1, "min": -2.5, "max": 0.5},
-        {"name": "kind", "type": "string", "shape": [], "missing": 1, "min": None, "max": None},
+        {
+            "name": "age",
+            "type": "int64",
+            "shape": [],
+            "missing": 1,
+            "first_missing": 1,
+            "min": 1,
+            "max": 3,
+            "categories": [1, 3],
+        },
+        {
+            "name": "weight",
+            "type": "double",
+            "shape": [],
+            "missing": 1,
+            "first_missing": 1,
+            "min": -2.5,
+            "max": 0.5,
+            "categories": None,
+        },
+        {
+            "name": "kind",
+            "type": "string",
+            "shape": [],
+            "missing": 1,
+            "first_missing": 2,
+            "min": None,
+            "max": None,
+            "categories": ["a", "b"],
+        },
     ]
     assert dataset["preview"][1] == {"age": None, "weight": None, "kind": "b"}
 
@@ -135,7 +162,8 @@ def test_arrays_keep_their_shapes_and_types(tmp_path: Path) -> None:
     found = converted(tmp_path, "npz", sink.getvalue())
     assert found["rows"] == 7
     assert found["columns"][0] == {
-        "name": "image", "type": "uint8", "shape": [4, 4], "missing": 0, "min": 0, "max": 111,
+        "name": "image", "type": "uint8", "shape": [4, 4], "missing": 0, "first_missing": None, "min": 0,
+        "max": 111, "categories": None,
     }  # fmt: skip
     assert len(found["preview"]) == 5
     assert np.array_equal(np.load(tmp_path / "folder" / "0.npy"), images)

@@ -1,0 +1,189 @@
+"""The columns of a stored dataset as the arrays of a run."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.datasets.description import TABLE_FILE
+from app.datasets.tables import DatasetRow
+from app.spec.dataset import RunData
+from app.spec.described_dataset import ColumnDescription, DatasetDescription, TargetElement, select
+from app.spec.features import Feature
+from app.spec.stored_dataset import StoredDataset
+
+Array = NDArray[Any]
+
+
+def describe(row: DatasetRow) -> DatasetDescription:
+    """What the language knows of a dataset."""
+    columns = [
+        ColumnDescription(
+            column["name"],
+            column["type"],
+            tuple(column["shape"]),
+            column["missing"],
+            column["first_missing"],
+            column["min"],
+            column["max"],
+            None if column["categories"] is None else tuple(column["categories"]),
+        )
+        for column in row.columns
+    ]
+    return DatasetDescription(row.rows, {column.name: column for column in columns})
+
+
+def read_run_data(dataset: StoredDataset, described: DatasetDescription, folder: Path) -> RunData:
+    """The samples that a document takes of a stored dataset; inputs are raw, see `app.spec.features`.
+
+    Args:
+        dataset: which columns.
+        described: the dataset.
+        folder: where its files lie.
+
+    Raises:
+        InvalidDocument: a column isn't there, or isn't what it's named for.
+        OSError: the files are gone.
+    """
+    selection = select(dataset, described)
+    columns = StoredColumns(described, folder)
+    features = selection.features
+    inputs = {name: _raw_input(columns, parts) for name, parts in features.items()}
+    targets = {name: _target(columns, parts) for name, parts in selection.targets.items()}
+    others = {name: columns.numbers(name) for name in dataset.columns}
+    weight = None if dataset.sample_weight is None else columns.numbers(dataset.sample_weight)
+    incomplete: Array | None = None
+    if dataset.missing is not None:
+        without_rule = [
+            inputs[name][:, place] if not feature.shape else inputs[name]
+            for name, parts in features.items()
+            for place, feature in enumerate(parts)
+            if feature.missing is None
+        ]
+        numbers = [*without_rule, *targets.values(), *others.values(), *([] if weight is None else [weight])]
+        incomplete = np.logical_or.reduce([_lacks(array) for array in numbers])
+    group = None
+    if dataset.group is not None:
+        group, lacking = columns.groups(dataset.group)
+        incomplete = lacking if incomplete is None else incomplete | lacking
+    return RunData(
+        inputs=dict(inputs),
+        targets={name: array.astype(np.float32) for name, array in targets.items()},
+        sample_weight=None if weight is None else weight.astype(np.float32),
+        group=group,
+        columns={name: array.astype(np.float32) for name, array in others.items()},
+        features=features,
+        incomplete=incomplete if incomplete is not None and incomplete.any() else None,
+    )
+
+
+def _lacks(array: Array) -> NDArray[np.bool_]:
+    """The rows with a NaN."""
+    return np.asarray(np.isnan(array).reshape(len(array), -1).any(axis=1))
+
+
+def _raw_input(columns: "StoredColumns", features: tuple[Feature, ...]) -> Array:
+    if features[0].shape:
+        return columns.numbers(features[0].name)
+    raw = np.empty((columns.rows, len(features)))
+    for place, feature in enumerate(features):
+        if feature.categories is None:
+            raw[:, place] = columns.numbers(feature.name)
+        else:
+            codes = columns.codes(feature.name, feature.categories)
+            missing = float(len(feature.categories)) if feature.missing == "category" else np.nan
+            raw[:, place] = np.where(codes < 0, missing, codes)
+    return raw
+
+
+def _target(columns: "StoredColumns", elements: tuple[TargetElement, ...]) -> Array:
+    parts = [_target_part(columns, element) for element in elements]
+    return np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
+
+
+def _target_part(columns: "StoredColumns", element: TargetElement) -> Array:
+    if element.categories is None:
+        numbers = columns.numbers(element.name)
+        return numbers if element.shape else numbers.reshape(-1, 1)
+    codes = columns.codes(element.name, element.categories)
+    places = np.where(codes < 0, np.nan, codes)[:, None]
+    if element.encoding == "integer":
+        return places
+    one_hot: Array = (places == np.arange(len(element.categories))).astype(np.float64)
+    one_hot[codes < 0] = np.nan
+    return one_hot
+
+
+class StoredColumns:
+    """The columns of a dataset, memory-mapped.
+
+    Args:
+        described: the dataset.
+        folder: where its files lie.
+    """
+
+    def __init__(self, described: DatasetDescription, folder: Path) -> None:
+        self.rows = described.rows
+        self._columns: Mapping[str, ColumnDescription] = described.columns
+        self._files = {name: folder / f"{place}.npy" for place, name in enumerate(described.columns)}
+        self._table: Any = None
+        if (folder / TABLE_FILE).exists():
+            import pyarrow
+
+            self._table = pyarrow.ipc.open_file(pyarrow.memory_map(str(folder / TABLE_FILE))).read_all()
+
+    def numbers(self, name: str) -> Array:
+        """A column of numbers, float64 `(rows, …)`; NaN where a value is missing."""
+        if self._table is None:
+            stored: Array = np.load(self._files[name], mmap_mode="r", allow_pickle=False)
+            return stored.astype(np.float64)
+        shape = self._columns[name].shape
+        column = self._table.column(name)
+        for _ in shape:
+            column = _flat(column)
+        if self._columns[name].kind == "boolean":
+            column = column.cast("int8")
+        numbers: Array = column.to_numpy().astype(np.float64)
+        return numbers.reshape(self.rows, *shape)
+
+    def codes(self, name: str, categories: tuple[Any, ...]) -> Array:
+        """The place of each row's value among the categories, int64 `(rows,)`; -1 for none of them."""
+        if self._table is None:
+            values: Array = np.load(self._files[name], mmap_mode="r", allow_pickle=False)
+            known = np.asarray(categories, values.dtype)
+            places = np.minimum(np.searchsorted(known, values), len(known) - 1)
+            codes: Array = np.where(known[places] == values, places, -1)
+            return codes
+        import pyarrow
+        from pyarrow import compute
+
+        column = self._table.column(name)
+        places = compute.index_in(column, value_set=pyarrow.array(categories, column.type), skip_nulls=True)
+        found: Array = places.fill_null(-1).to_numpy().astype(np.int64)
+        return found
+
+    def groups(self, name: str) -> tuple[Array, NDArray[np.bool_]]:
+        """The group of each row, and whether it has none; then some group stands there."""
+        categories = self._columns[name].categories
+        assert categories is not None
+        codes = self.codes(name, categories)
+        return np.asarray(categories)[np.maximum(codes, 0)], codes < 0
+
+
+def _flat(column: Any) -> Any:
+    """The elements of fixed-size lists; as many for a missing list as for others."""
+    import pyarrow
+
+    parts = []
+    for chunk in column.chunks:
+        if not chunk.null_count:
+            parts.append(chunk.flatten())
+            continue
+        size = chunk.type.list_size
+        values = chunk.values.slice(chunk.offset * size, len(chunk) * size)
+        present = np.repeat(chunk.is_valid().to_numpy(zero_copy_only=False), size)
+        nulls = pyarrow.nulls(len(values), values.type)
+        parts.append(pyarrow.compute.if_else(pyarrow.array(present), values, nulls))
+    return pyarrow.chunked_array(parts, column.type.value_type)
