@@ -6,6 +6,7 @@
 #   docker build --target worker -t kerb-worker .    a worker alone
 #   docker build -t kerb .                           both: `kerb serve` and its workers
 #
+#   docker run --rm -v kerb:/data kerb kerb keys create NAME    a key, without which it listens to nobody
 #   docker run -p 8000:8000 -v kerb:/data kerb
 #
 # API and worker in containers of their own share the volume (artifacts) and, by KERB_DATABASE_URL,

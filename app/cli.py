@@ -1,4 +1,4 @@
-"""The command line: `kerb serve | worker | demo | openapi`. Never imports Keras itself."""
+"""The command line: `kerb serve | worker | keys | demo | openapi`. Never imports Keras itself."""
 
 import argparse
 import sys
@@ -32,14 +32,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from app.openapi import write_or_check
 
         return write_or_check(asked["check"])
+    if command == "keys":
+        return _keys(asked)
     from app.serving import serve, work
 
-    settings = _read_settings({name: value for name, value in asked.items() if value is not None})
+    settings = _read_settings(asked)
     if command == "serve":
         serve(settings)
     else:
         work(settings)
     return 0
+
+
+def _keys(asked: dict[str, Any]) -> int:
+    from app.keys import commands
+
+    settings = _read_settings({"data_dir": asked["data_dir"]})
+    match asked["action"]:
+        case "create":
+            return commands.create(settings, asked["name"], asked["project"], asked["scope"])
+        case "list":
+            return commands.show(settings)
+        case _:
+            return commands.revoke(settings, asked["id"])
 
 
 def _build_parser() -> argparse.ArgumentParser:
@@ -53,7 +68,22 @@ def _build_parser() -> argparse.ArgumentParser:
     serving.add_argument("--host", help="address to listen on; otherwise KERB_HOST, or 127.0.0.1")
     serving.add_argument("--port", type=int, help="port to listen on; otherwise KERB_PORT, or 8000")
     working = commands.add_parser("worker", help="start a worker alone")
-    for command in (serving, working):
+    actions = commands.add_parser("keys", help="API keys: create, list, revoke").add_subparsers(
+        dest="action", required=True, metavar="ACTION"
+    )
+    creating = actions.add_parser("create", help="make a key and print it, this once")
+    creating.add_argument("name", help="what it's for")
+    creating.add_argument("--project", default="default", help="whose runs, models and datasets it reaches")
+    creating.add_argument(
+        "--scope",
+        action="append",
+        choices=("read", "predict", "train", "admin"),
+        help="what it may do; repeatable; otherwise read, predict and train",
+    )
+    listing = actions.add_parser("list", help="all keys, without their texts")
+    revoking = actions.add_parser("revoke", help="refuse a key from now on")
+    revoking.add_argument("id", help="as the list has it")
+    for command in (serving, working, creating, listing, revoking):
         command.add_argument(
             "--data-dir", type=Path, help="folder of all data; otherwise KERB_DATA_DIR, or ./data"
         )
@@ -64,9 +94,9 @@ def _build_parser() -> argparse.ArgumentParser:
 
 
 def _read_settings(given: dict[str, Any]) -> Settings:
-    """The settings of the environment, with those given on the command line in their place."""
+    """The settings of the environment; those given on the command line, not None, in their place."""
     try:
-        return Settings(**given)
+        return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         for problem in error.errors():
             name = "_".join(str(part) for part in problem["loc"])

@@ -7,13 +7,21 @@ takes as well.
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from copy import copy
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, DateTime, Dialect, Engine, MetaData, create_engine, event
+from sqlalchemy import Connection, DateTime, Dialect, Engine, MetaData, String, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.orm import (
+    DeclarativeBase,
+    Mapped,
+    ORMExecuteState,
+    Session,
+    mapped_column,
+    with_loader_criteria,
+)
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 
@@ -33,6 +41,34 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
+
+
+DEFAULT_PROJECT = "default"
+"""The project of those who need no key, and of keys that name no other."""
+
+
+class Owned:
+    """Mixin of rows that belong to a project: its transactions see no others, and make no others."""
+
+    project: Mapped[str] = mapped_column(String(64), default=DEFAULT_PROJECT)
+
+
+class _ProjectSession(Session):
+    """A session of `Database.of_project`."""
+
+
+@event.listens_for(_ProjectSession, "do_orm_execute")
+def _see_own_rows(execution: ORMExecuteState) -> None:
+    # What follows from a row that was found, its columns and its relationships, needs no second look.
+    if not execution.is_column_load and not execution.is_relationship_load:
+        execution.statement = execution.statement.options(execution.session.info["own_rows"])
+
+
+@event.listens_for(_ProjectSession, "before_flush")
+def _make_own_rows(session: Session, _context: object, _instances: object) -> None:
+    for row in session.new:
+        if isinstance(row, Owned):
+            row.project = session.info["project"]
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -62,19 +98,38 @@ class Database:
 
     Args:
         url: SQLAlchemy URL.
+
+    Attributes:
+        project: whose rows the transactions see; None for everybody's.
     """
 
     def __init__(self, url: str) -> None:
         self.engine = _build_engine(url)
+        self.project: str | None = None
+        self._session_class: type[Session] = Session
+        self._session_info: dict[str, Any] = {}
         self._writing_engine = self.engine.execution_options(kerb_writes=True)
         # SQLite has one writer at a time, and who waits asks again and again, with no order: of many threads
         # some would wait forever. So the threads of a process queue here. Other databases need no queue.
         self._turn = threading.Lock() if self.engine.dialect.name == "sqlite" else nullcontext()
 
+    def of_project(self, project: str) -> "Database":
+        """The same database as one project sees it.
+
+        Every query and every change by the classes of tables (not one that is written as SQL, or with
+        `__table__`) is limited to the project's rows of classes that are `Owned`, and new rows become its.
+        """
+        own_rows = with_loader_criteria(Owned, lambda row: row.project == project, include_aliases=True)
+        database = copy(self)
+        database.project = project
+        database._session_class = _ProjectSession
+        database._session_info = {"project": project, "own_rows": own_rows}
+        return database
+
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """A transaction that only reads: it sees one state of the database and waits for nobody."""
-        with Session(self.engine, expire_on_commit=False) as session:
+        with self._session(self.engine) as session:
             yield session
 
     @contextmanager
@@ -86,20 +141,29 @@ class Database:
         """
         with (
             self._turn,
-            Session(self._writing_engine, expire_on_commit=False) as session,
+            self._session(self._writing_engine) as session,
             session.begin(),
         ):
             yield session
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
-        """A bare connection in a writing transaction, for migrations."""
-        with self._writing_engine.begin() as connection:
-            yield connection
+        """A bare connection in a writing transaction, for migrations.
+
+        SQLite's foreign keys are off: a migration that makes a table anew must not empty those that refer
+        to it.
+        """
+        with self._writing_engine.execution_options(kerb_foreign_keys=False).connect() as connection:
+            with connection.begin():
+                yield connection
+            connection.invalidate()  # a connection without foreign keys is for nobody else
 
     def close(self) -> None:
         """Closes every pooled connection."""
         self.engine.dispose()
+
+    def _session(self, engine: Engine) -> Session:
+        return self._session_class(engine, expire_on_commit=False, info=self._session_info)
 
 
 def _build_engine(url: str) -> Engine:
@@ -131,5 +195,8 @@ def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) ->
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("kerb_writes", False)
+    options = connection.get_execution_options()
+    if not options.get("kerb_foreign_keys", True):
+        connection.exec_driver_sql("PRAGMA foreign_keys = OFF")  # within a transaction it would do nothing
+    writes = options.get("kerb_writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

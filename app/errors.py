@@ -6,6 +6,8 @@ clients and tests compare; the message says what was expected and what was recei
     KerbError
     ├── InvalidDocument          a field of a client's document is wrong
     │   └── MalformedDocument    the body isn't JSON at all
+    ├── Unauthenticated          no key came, or one that isn't known
+    ├── Forbidden                the key's scopes don't allow what was asked
     ├── NotFound                 no run, model, dataset or artifact of that name
     ├── Conflict                 the state of the thing doesn't allow what was asked
     │   └── ArtifactsLost        the files of a run are missing or damaged
@@ -82,6 +84,20 @@ class MalformedDocument(InvalidDocument):
 
     code = "malformed_document"
     title = "The body is not JSON"
+
+
+class Unauthenticated(KerbError):
+    """No key came with a request that needs one, or one that isn't known or was revoked."""
+
+    code = "unauthenticated"
+    title = "A key is needed"
+
+
+class Forbidden(KerbError):
+    """The key is known, but its scopes don't allow what was asked."""
+
+    code = "forbidden"
+    title = "The key doesn't allow this"
 
 
 class NotFound(KerbError):

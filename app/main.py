@@ -15,6 +15,8 @@ from app.database import Database, utc_now
 from app.datasets.endpoints import router as datasets_router
 from app.errors import Unavailable
 from app.evaluations.endpoints import router as evaluations_router
+from app.gate import Gate, check_routes
+from app.keys.keyring import Keyring
 from app.losses.endpoints import router as losses_router
 from app.models.endpoints import router as models_router
 from app.models.names import ModelNames
@@ -29,7 +31,7 @@ from app.runs.waiting import RunWatcher
 from app.settings import Settings
 from app.shortcut import PredictionShortcut
 from app.starting import ALIVE
-from app.state import Shared, State
+from app.state import ForAll, State
 from app.tensorflow_serving.endpoints import router as tensorflow_serving_router
 
 
@@ -44,7 +46,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     files = RunFiles(settings.data_dir)
     names = ModelNames(database)
     predictor = Predictor(files, database, names, settings.open_models)
-    state = State(settings, database, files, RunWatcher(database), names, predictor)
+    keys = Keyring(database, is_private=settings.is_private())
+    state = State(settings, keys, database, files, RunWatcher(database), names, predictor)
     app = FastAPI(
         title="Kerb",
         version=__version__,
@@ -58,6 +61,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.kerb = state
     add_problem_handlers(app)
     app.add_middleware(PredictionShortcut)
+    app.add_middleware(Gate)  # the last that is added sees a request first
     app.include_router(runs_router)
     app.include_router(evaluations_router)
     app.include_router(models_router)
@@ -70,6 +74,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_api_route(
         "/readyz", get_readiness, tags=["service"], response_class=Response, responses=problems()
     )
+    check_routes(app)
     app.openapi = lambda: openapi.build(app)  # type: ignore[method-assign]
     return app
 
@@ -90,7 +95,7 @@ async def get_health() -> Response:
     return Response(ALIVE, media_type="application/json")
 
 
-def get_readiness(state: Shared) -> Response:
+def get_readiness(state: ForAll) -> Response:
     """Whether runs are taken and trained: the database answers, and a worker is there that is ready."""
     alive_since = utc_now() - timedelta(seconds=state.settings.lease_seconds)
     try:

@@ -14,6 +14,7 @@ from pydantic.json_schema import models_json_schema
 
 from app.bodies import DOCUMENTS
 from app.problems import MEDIA_TYPE
+from app.state import declared_routes
 
 FILE = Path(__file__).parent.parent / "openapi" / "openapi.json"
 
@@ -26,6 +27,7 @@ def build(app: FastAPI) -> dict[str, Any]:
         document = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
         _add_documents(document)
         _describe_problems(document)
+        _describe_keys(document, app)
         app.openapi_schema = document
     return app.openapi_schema
 
@@ -50,6 +52,24 @@ def _describe_problems(document: dict[str, Any]) -> None:
                     answers[status]["content"][MEDIA_TYPE] = {"schema": schema}
     for name in ("HTTPValidationError", "ValidationError"):
         document["components"]["schemas"].pop(name, None)
+
+
+def _describe_keys(document: dict[str, Any], app: FastAPI) -> None:
+    """Says of each route which scope its key needs, and how it refuses others."""
+    document["components"]["securitySchemes"] = {
+        "bearer": {"type": "http", "scheme": "bearer"},
+        "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    }
+    problem = {"content": {MEDIA_TYPE: {"schema": {"$ref": _REFERENCE.format(model="Problem")}}}}
+    refused = {
+        "401": {"description": "No key came that is good."} | problem,
+        "403": {"description": "The key hasn't the scope."} | problem,
+    }
+    for route in declared_routes(app):
+        for method in route.methods if route.scopes else ():
+            operation = document["paths"][route.path][method.lower()]
+            operation["security"] = [{name: route.scopes} for name in ("bearer", "header")]
+            operation["responses"].update(refused)
 
 
 def as_text(document: dict[str, Any]) -> bytes:

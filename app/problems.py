@@ -21,6 +21,7 @@ from starlette.routing import Match
 
 from app.errors import (
     Conflict,
+    Forbidden,
     IdempotencyMismatch,
     InvalidDocument,
     InvalidRange,
@@ -28,6 +29,7 @@ from app.errors import (
     NotFound,
     RunError,
     TooLarge,
+    Unauthenticated,
     Unavailable,
     UnsupportedMediaType,
 )
@@ -42,6 +44,8 @@ _STATUSES: tuple[tuple[type[KerbError], int], ...] = (
     (InvalidDocument, 422),
     (IdempotencyMismatch, 422),
     (RunError, 422),
+    (Unauthenticated, 401),
+    (Forbidden, 403),
     (NotFound, 404),
     (Conflict, 409),
     (TooLarge, 413),
@@ -107,7 +111,9 @@ def problem_response(error: KerbError, path: str = "") -> Response:
     """The answer to `error` at a path."""
     status = next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == 503 else None
-    if isinstance(error, InvalidRange):
+    if isinstance(error, Unauthenticated):
+        headers = {"WWW-Authenticate": 'Bearer realm="kerb"'}
+    elif isinstance(error, InvalidRange):
         headers = {"Content-Range": f"bytes */{error.size}"}
     return _respond(path, status, error.code, error.title, error.message, _fields(error), headers)
 

@@ -19,6 +19,7 @@ def serve(settings: Settings) -> None:
     from app.server import Server
 
     _begin(settings)
+    _check_keys(settings)
     with _bound_socket(settings) as listener:
         server = Server(settings)
         try:
@@ -49,6 +50,18 @@ def _begin(settings: Settings) -> None:
 
     signal.signal(signal.SIGTERM, leave)
     signal.signal(signal.SIGINT, leave)
+
+
+def _check_keys(settings: Settings) -> None:
+    if settings.is_private():
+        return
+    from app.keys.commands import has_keys  # takes a moment, which a private service needn't wait for
+
+    if not has_keys(settings):
+        raise SystemExit(
+            f"Other machines reach {settings.host}, and no key is there yet that they would have to send. "
+            "Make one with `kerb keys create NAME`, or listen on 127.0.0.1."
+        )
 
 
 @contextmanager

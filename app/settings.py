@@ -4,6 +4,7 @@ Example:
     `KERB_DATA_DIR=/var/lib/kerb KERB_PORT=9000 kerb serve`
 """
 
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
 
@@ -19,7 +20,8 @@ class Settings(BaseSettings):
     )
 
     host: str = "127.0.0.1"
-    """Address that `kerb serve` listens on."""
+    """Address that `kerb serve` listens on. For one that other machines reach there must be a key first:
+    `kerb keys create NAME` makes one."""
 
     port: int = Field(default=8000, ge=0, le=65535)
     """TCP port that `kerb serve` listens on."""
@@ -69,6 +71,13 @@ class Settings(BaseSettings):
 
     call_seconds: float = Field(default=30.0, gt=0)
     """How long a request waits for an answer that only a worker can compute, before it gets `503`."""
+
+    def is_private(self) -> bool:
+        """Whether the service listens where this machine alone reaches it."""
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:  # a name
+            return self.host == "localhost"
 
     def url_of_database(self) -> str:
         """The SQLAlchemy URL, with the default filled in."""

@@ -5,7 +5,6 @@ The layers that a request passes on its way to a route take as long as scoring a
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import cast
 
 from fastapi import Request
 from sqlalchemy.exc import OperationalError
@@ -17,7 +16,7 @@ from app.errors import KerbError, Unavailable
 from app.open_inference.endpoints import HEADER_LENGTH, answer_infer
 from app.predictions.endpoints import PATH, predict
 from app.problems import problem_response
-from app.state import State
+from app.state import State, find_state
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +46,7 @@ class PredictionShortcut:
             return
         request = Request(scope, receive)
         try:
-            response = await answering(request, cast(State, request.app.state.kerb))
+            response = await answering(request, find_state(scope, "predict"))
         except KerbError as error:
             response = problem_response(error, scope["path"])
         except OperationalError as error:

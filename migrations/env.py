@@ -8,6 +8,7 @@ from sqlalchemy import Connection, text
 from app import calls  # noqa: F401  (makes its table known to Base)
 from app.database import Base, Database, UtcDateTime
 from app.datasets import tables as dataset_tables  # noqa: F401  (the same)
+from app.keys import tables as key_tables  # noqa: F401  (the same)
 from app.models import tables as model_tables  # noqa: F401  (the same)
 from app.runs import tables as run_tables  # noqa: F401  (the same)
 from app.settings import Settings

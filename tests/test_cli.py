@@ -25,6 +25,27 @@ def test_a_command_that_is_not_there() -> None:
     assert "serve" in done.stderr
 
 
+def test_keys_from_making_to_revoking(tmp_path: Path) -> None:
+    folder = ("--data-dir", str(tmp_path))
+    exposed = kerb("serve", "--host", "0.0.0.0", "--port", "0", *folder)
+    assert exposed.returncode == 1
+    assert "Make one with `kerb keys create NAME`" in exposed.stderr
+
+    made = kerb("keys", "create", "for the lab", "--project", "lab", "--scope", "read", *folder).stdout
+    text, _, told = made.partition("\n")
+    assert re.fullmatch(r"kerb_[0-9a-f]{26}_[\w-]{43}", text)
+    listed = kerb("keys", "list", *folder).stdout
+    assert re.search(r"^key_[0-9a-f]{26}  lab +read +\S+Z +for the lab$", listed, re.MULTILINE)
+    key_id = re.findall(r"key_\w+", told)[0]
+    assert text not in listed
+
+    assert kerb("keys", "revoke", key_id, *folder).returncode == 0
+    again = kerb("keys", "revoke", key_id, *folder)
+    assert (again.returncode, "was revoked at" in again.stderr) == (1, True)
+    assert kerb("keys", "create", "x", "--project", "../a", *folder).returncode == 1
+    assert kerb("serve", "--host", "0.0.0.0", "--port", "0", *folder).returncode == 1
+
+
 def test_the_openapi_document_in_the_repository_is_current() -> None:
     assert openapi.FILE.read_bytes() == openapi.as_text(create_app().openapi())
 

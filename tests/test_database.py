@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import select, text
+from sqlalchemy import inspect, select, text
+from sqlalchemy.exc import IntegrityError
 
 from app import calls  # noqa: F401  (its table is compared, too)
 from app.database import Base, Database
@@ -106,3 +107,49 @@ def test_a_reader_sees_one_state_and_waits_for_nobody(database: Database) -> Non
             writer.flush()
             assert reader.scalars(select(WorkerRow.id)).all() == []
         assert reader.scalars(select(WorkerRow.id)).all() == []
+
+
+def test_models_and_migrations_agree_on_what_tells_rows_apart(database: Database) -> None:
+    there = inspect(database.engine)
+    for name, table in Base.metadata.tables.items():
+        assert set(there.get_pk_constraint(name)["constrained_columns"]) == set(
+            table.primary_key.columns.keys()
+        )
+
+
+def test_projects_take_over_what_was_there_before_them(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'kerb.db'}")
+    migrate(database, "0003")
+    moment = "2026-01-05 12:00:00"
+    with database.writing() as session:
+        for statement in (
+            "INSERT INTO runs (id, tags, status, created_at, epoch, epochs, verdicts, attempts, body_hash,"
+            f" document) VALUES ('run_1', '{{}}', 'succeeded', '{moment}', 1, 1, '[]', 1, '', '{{}}')",
+            "INSERT INTO run_data VALUES ('run_1', '{}')",
+            "INSERT INTO run_tags VALUES ('run_1', 'a', 'b')",
+            "INSERT INTO history_blocks VALUES ('run_1', 1, 1, '', '')",
+            f"INSERT INTO models VALUES ('spam', '{moment}', '{moment}', 1, 1)",
+            f"INSERT INTO model_versions VALUES ('spam', 1, NULL, '{moment}')",
+            "INSERT INTO model_runs VALUES ('spam', 1, 0, 'run_1')",
+            "INSERT INTO datasets (id, form, sha256, bytes, created_at, rows, columns, preview)"
+            f" VALUES ('ds_1', 'csv', '', 1, '{moment}', 1, '[]', '[]')",
+        ):
+            session.execute(text(statement))
+
+    migrate(database)
+
+    with database.reading() as session:
+        for table in ("run_data", "run_tags", "history_blocks"):
+            assert session.scalar(text(f"SELECT count(*) FROM {table}")) == 1, table
+        for table in ("runs", "datasets", "models", "model_versions", "model_runs"):
+            assert session.scalars(text(f"SELECT project FROM {table}")).all() == ["default"], table
+        assert session.execute(text("PRAGMA foreign_key_check")).all() == []
+        assert session.scalar(text("PRAGMA foreign_keys")) == 1
+    with pytest.raises(IntegrityError), database.writing() as session:
+        session.execute(text("DELETE FROM runs"))
+    with database.writing() as session:
+        session.execute(text("DELETE FROM models"))
+        session.execute(text("DELETE FROM runs"))
+        for table in ("run_data", "run_tags", "history_blocks", "model_versions", "model_runs"):
+            assert session.scalar(text(f"SELECT count(*) FROM {table}")) == 0, table
+    database.close()

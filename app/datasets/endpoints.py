@@ -14,7 +14,7 @@ from app.datasets.service import DatasetFiles
 from app.datasets.tables import DatasetRow
 from app.errors import UnsupportedMediaType
 from app.runs.files import gathering
-from app.state import Shared
+from app.state import MayRead, MayTrain
 
 router = APIRouter(tags=["datasets"])
 
@@ -44,7 +44,7 @@ _FILE = {"schema": {"type": "string", "format": "binary"}}
 )
 async def post_dataset(
     request: Request,
-    state: Shared,
+    state: MayTrain,
     name: Annotated[str | None, Query(max_length=255, description="For people, and for the list.")] = None,
 ) -> Response:
     """Stores a file of samples. Bytes that are there already answer `200` with the dataset made of them."""
@@ -88,7 +88,7 @@ async def _receive(request: Request, file: IO[bytes], most_bytes: int) -> str:
 
 @router.get("/datasets", response_model=schemas.DatasetList, responses=problems(422))
 def list_datasets(
-    state: Shared,
+    state: MayRead,
     name: Annotated[str | None, Query(description="Only datasets of exactly this name.")] = None,
     limit: Annotated[int, Query(ge=1, le=500, description="Most datasets of the answer.")] = 50,
     after: Annotated[
@@ -103,7 +103,7 @@ def list_datasets(
 
 
 @router.get("/datasets/{dataset_id}", response_model=schemas.Dataset, responses=problems(404))
-def get_dataset(dataset_id: str, state: Shared) -> Response:
+def get_dataset(dataset_id: str, state: MayRead) -> Response:
     """One dataset: columns, types, missing values, ranges, and its first rows."""
     with state.database.reading() as session:
         return json_answer(_answer(service.get_dataset(session, dataset_id)))
@@ -112,7 +112,7 @@ def get_dataset(dataset_id: str, state: Shared) -> Response:
 @router.delete(
     "/datasets/{dataset_id}", status_code=204, response_class=Response, responses=problems(404, 409)
 )
-def delete_dataset(dataset_id: str, state: Shared) -> Response:
+def delete_dataset(dataset_id: str, state: MayTrain) -> Response:
     """Deletes a dataset and its files. One that a run needs which hasn't ended stays."""
     with state.database.writing() as session:
         service.delete_dataset(session, dataset_id)

@@ -6,14 +6,14 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.database import Base, UtcDateTime
+from app.database import Base, Owned, UtcDateTime
 
 
-class DatasetRow(Base):
+class DatasetRow(Owned, Base):
     """One dataset; its samples lie in a folder of its id."""
 
     __tablename__ = "datasets"
-    __table_args__ = (UniqueConstraint("sha256", "form"),)
+    __table_args__ = (UniqueConstraint("project", "sha256", "form"),)
 
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
     name: Mapped[str | None]

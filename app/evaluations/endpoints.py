@@ -20,7 +20,7 @@ from app.runs.service import get_succeeded_run, load_spec
 from app.spec.dataset import Dataset, RunData, load_data
 from app.spec.parsing import parse
 from app.spec.run import RunSpec
-from app.state import Shared, State
+from app.state import MayPredict, MayRead, State
 
 router = APIRouter(tags=["evaluations"])
 
@@ -33,7 +33,7 @@ Threshold = Annotated[float, Field(allow_inf_nan=False)]
 @router.get("/runs/{run_id}/statistics", response_model=Statistics, responses=problems(404, 409, 422))
 async def get_statistics(
     run_id: str,
-    state: Shared,
+    state: MayRead,
     threshold: Annotated[
         list[Threshold] | None,
         Query(max_length=1000, description="Count elements above this instead; repeatable."),
@@ -62,7 +62,7 @@ def _read_statistics(state: State, run_id: str) -> dict[str, Any]:
 )
 async def get_elements_above(
     run_id: str,
-    state: Shared,
+    state: MayRead,
     points: Annotated[int, Query(ge=2, le=10_000, description="How many thresholds.")] = 101,
 ) -> Response:
     """How many elements lie above a threshold, from the least prediction to the largest, on each split."""
@@ -77,7 +77,7 @@ async def get_elements_above(
     responses=problems(404, 409, 413, 415, 422),
     openapi_extra=json_body(Evaluation),
 )
-async def evaluate_run(run_id: str, request: Request, state: Shared) -> Response:
+async def evaluate_run(run_id: str, request: Request, state: MayPredict) -> Response:
     """Figures of a run's model on a part of its data, or on other data."""
     body = await read_json_body(request)
     asked = await run_in_threadpool(parse, Evaluation, body)

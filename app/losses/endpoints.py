@@ -8,7 +8,7 @@ from app.bodies import json_answer, json_body, problems, read_json_body
 from app.calls import ask_worker
 from app.losses.schemas import EvaluatedLoss
 from app.spec.loss_evaluation import LossEvaluation, read_loss_evaluation
-from app.state import Shared
+from app.state import MayTrain
 
 router = APIRouter(tags=["losses"])
 
@@ -19,7 +19,7 @@ router = APIRouter(tags=["losses"])
     responses=problems(413, 415, 422),
     openapi_extra=json_body(LossEvaluation),
 )
-async def evaluate_loss(request: Request, state: Shared) -> Response:
+async def evaluate_loss(request: Request, state: MayTrain) -> Response:
     """Value, terms and gradient of a loss on given predictions: try a loss before training with it."""
     body = await read_json_body(request)
     asked = await run_in_threadpool(lambda: read_loss_evaluation(body).document())

@@ -15,7 +15,7 @@ from app.models import schemas, service
 from app.models.documents import ModelDocument, RollbackDocument
 from app.models.tables import ModelRow, ModelVersionRow
 from app.spec.parsing import parse
-from app.state import Shared, State
+from app.state import MayRead, MayTrain, State
 
 router = APIRouter(tags=["models"])
 
@@ -52,7 +52,7 @@ async def put_model(
         Path(description=f"{NAMES}."),
     ],
     request: Request,
-    state: Shared,
+    state: MayTrain,
 ) -> Response:
     """Makes the next version of a model, and makes it the current one.
 
@@ -71,7 +71,7 @@ async def put_model(
 
 @router.get("/models", response_model=schemas.ModelList, responses=problems(422))
 def list_models(
-    state: Shared,
+    state: MayRead,
     limit: Annotated[int, Query(ge=1, le=500, description="Most models of the answer.")] = 50,
     after: Annotated[str | None, Query(description="`next` of the page before.")] = None,
 ) -> Response:
@@ -83,7 +83,7 @@ def list_models(
 
 
 @router.get("/models/{name}", response_model=schemas.Model, responses=problems(404))
-def get_model(name: str, state: Shared) -> Response:
+def get_model(name: str, state: MayRead) -> Response:
     """One model and its history."""
     return _answer_model(state, name)
 
@@ -91,7 +91,7 @@ def get_model(name: str, state: Shared) -> Response:
 @router.get(
     "/models/{name}/versions/{version}", response_model=schemas.ModelVersion, responses=problems(404, 422)
 )
-def get_model_version(name: str, version: Version, state: Shared) -> Response:
+def get_model_version(name: str, version: Version, state: MayRead) -> Response:
     """One version of a model."""
     with state.database.reading() as session:
         return json_answer(_version(service.get_version(session, name, version)))
@@ -103,7 +103,7 @@ def get_model_version(name: str, version: Version, state: Shared) -> Response:
     responses=problems(404, 413, 415, 422),
     openapi_extra=json_body(RollbackDocument),
 )
-async def roll_back_model(name: str, request: Request, state: Shared) -> Response:
+async def roll_back_model(name: str, request: Request, state: MayTrain) -> Response:
     """Makes a version the current one, an earlier or a later one; no version is lost."""
     version = parse(RollbackDocument, await read_json_body(request)).version
     await _change(state, lambda session: service.roll_back(session, name, version))
@@ -111,7 +111,7 @@ async def roll_back_model(name: str, request: Request, state: Shared) -> Respons
 
 
 @router.delete("/models/{name}", status_code=204, response_class=Response, responses=problems(404))
-async def delete_model(name: str, state: Shared) -> Response:
+async def delete_model(name: str, state: MayTrain) -> Response:
     """Deletes a name with all its versions; the runs stay."""
     await _change(state, lambda session: service.delete_model(session, name))
     return Response(status_code=204)
@@ -123,7 +123,7 @@ async def delete_model(name: str, state: Shared) -> Response:
     response_class=Response,
     responses=problems(404, 409, 422),
 )
-async def delete_model_version(name: str, version: Version, state: Shared) -> Response:
+async def delete_model_version(name: str, version: Version, state: MayTrain) -> Response:
     """Deletes a version that isn't current; its number isn't given again."""
     await _change(state, lambda session: service.delete_version(session, name, version))
     return Response(status_code=204)

@@ -60,10 +60,15 @@ def get_model(session: Session, name: str, *, to_change: bool = False) -> ModelR
     Raises:
         NotFound: there is none.
     """
-    model = session.get(ModelRow, name, with_for_update=to_change)
+    model = _find_model(session, name, to_change)
     if model is None:
         raise NotFound(f"There is no model {name!r}.")
     return model
+
+
+def _find_model(session: Session, name: str, to_change: bool) -> ModelRow | None:
+    found = select(ModelRow).where(ModelRow.name == name)
+    return session.scalars(found.with_for_update() if to_change else found).first()
 
 
 def get_version(session: Session, name: str, version: int | None = None) -> ModelVersionRow:
@@ -73,7 +78,9 @@ def get_version(session: Session, name: str, version: int | None = None) -> Mode
         NotFound: there is no such model, or no such version of it.
     """
     model = get_model(session, name)
-    found = session.get(ModelVersionRow, (name, model.current_version if version is None else version))
+    number = model.current_version if version is None else version
+    this = (ModelVersionRow.name == name) & (ModelVersionRow.version == number)
+    found = session.scalars(select(ModelVersionRow).where(this)).first()
     if found is None:
         raise NotFound(f"There is no version {version} of the model {name!r}.")
     return found
@@ -88,7 +95,7 @@ def put_version(session: Session, name: str, members: Members) -> bool:
     Raises:
         Conflict: another request made the name, or deleted a run, at the same moment.
     """
-    model = session.get(ModelRow, name, with_for_update=True)
+    model = _find_model(session, name, to_change=True)
     if model is not None and members_in(get_version(session, name)) == members:
         return False
     try:
@@ -133,7 +140,9 @@ def list_models(
         select(ModelRow, ModelVersionRow)
         .join(
             ModelVersionRow,
-            (ModelVersionRow.name == ModelRow.name) & (ModelVersionRow.version == ModelRow.current_version),
+            (ModelVersionRow.project == ModelRow.project)
+            & (ModelVersionRow.name == ModelRow.name)
+            & (ModelVersionRow.version == ModelRow.current_version),
         )
         .order_by(ModelRow.name)
         .limit(limit + 1)

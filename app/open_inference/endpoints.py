@@ -15,7 +15,7 @@ from app.open_inference.answers import infer_answer, model_metadata, server_meta
 from app.open_inference.requests import read_infer
 from app.predictions.service import LOOP_BYTES
 from app.predictions.targets import RUN_VERSION, ModelTarget, Target, named_target
-from app.state import Shared, State
+from app.state import MayPredict, State
 
 router = APIRouter(prefix="/v2", tags=["open inference protocol"])
 
@@ -30,25 +30,25 @@ HeaderLength = Annotated[
 
 
 @router.get("", response_model=schemas.ServerMetadata)
-def get_server() -> Response:
+def get_server(_state: MayPredict) -> Response:
     """What the server is."""
     return json_answer(server_metadata())
 
 
 @router.get("/health/live", response_model=schemas.Live)
-def get_live() -> Response:
+def get_live(_state: MayPredict) -> Response:
     """Whether the server answers."""
     return json_answer({"live": True})
 
 
 @router.get("/health/ready", response_model=schemas.Ready)
-def get_ready() -> Response:
+def get_ready(_state: MayPredict) -> Response:
     """Whether the server can score, for which no worker is needed."""
     return json_answer({"ready": True})
 
 
 @router.post("/repository/index", response_model=list[schemas.IndexItem], responses=problems())
-def list_repository(state: Shared) -> Response:
+def list_repository(state: MayPredict) -> Response:
     """The current version of each named model, the first 500 by name."""
     with state.database.reading() as session:
         models, _ = list_models(session, MOST_LISTED, None)
@@ -61,7 +61,7 @@ def list_repository(state: Shared) -> Response:
 
 
 @router.get("/models/{name}", response_model=schemas.ModelMetadata, responses=problems(404, 409))
-async def get_metadata(name: str, state: Shared) -> Response:
+async def get_metadata(name: str, state: MayPredict) -> Response:
     """What a model takes and gives."""
     return await _metadata(state, name, None)
 
@@ -69,7 +69,7 @@ async def get_metadata(name: str, state: Shared) -> Response:
 @router.get(
     "/models/{name}/versions/{version}", response_model=schemas.ModelMetadata, responses=problems(404, 409)
 )
-async def get_version_metadata(name: str, version: str, state: Shared) -> Response:
+async def get_version_metadata(name: str, version: str, state: MayPredict) -> Response:
     """What a version of a model takes and gives."""
     return await _metadata(state, name, version)
 
@@ -88,7 +88,7 @@ def _versions_of(state: State, target: Target) -> list[str]:
 
 
 @router.get("/models/{name}/ready", response_model=schemas.Ready, responses=problems(404, 409))
-async def get_model_ready(name: str, state: Shared) -> Response:
+async def get_model_ready(name: str, state: MayPredict) -> Response:
     """Whether a model can score."""
     return await _ready(state, name, None)
 
@@ -96,7 +96,7 @@ async def get_model_ready(name: str, state: Shared) -> Response:
 @router.get(
     "/models/{name}/versions/{version}/ready", response_model=schemas.Ready, responses=problems(404, 409)
 )
-async def get_version_ready(name: str, version: str, state: Shared) -> Response:
+async def get_version_ready(name: str, version: str, state: MayPredict) -> Response:
     """Whether a version of a model can score."""
     return await _ready(state, name, version)
 
@@ -112,7 +112,9 @@ async def _ready(state: State, name: str, version: str | None) -> Response:
     responses=problems(404, 409, 413, 415, 422),
     openapi_extra=json_body(schemas.InferDocument),
 )
-async def infer(name: str, request: Request, state: Shared, header_length: HeaderLength = None) -> Response:
+async def infer(
+    name: str, request: Request, state: MayPredict, header_length: HeaderLength = None
+) -> Response:
     """Scores inputs with a model."""
     return await answer_infer(request, state, name, None, header_length)
 
@@ -124,7 +126,7 @@ async def infer(name: str, request: Request, state: Shared, header_length: Heade
     openapi_extra=json_body(schemas.InferDocument),
 )
 async def infer_version(
-    name: str, version: str, request: Request, state: Shared, header_length: HeaderLength = None
+    name: str, version: str, request: Request, state: MayPredict, header_length: HeaderLength = None
 ) -> Response:
     """Scores inputs with a version of a model."""
     return await answer_infer(request, state, name, version, header_length)

@@ -12,7 +12,7 @@ from app.predictions.media import MEDIA_TYPES, TABLES, Form, answer_form, table_
 from app.predictions.queries import PARAMETERS, REPEATABLE, read_query
 from app.predictions.schemas import PredictAnswer, PredictDocument
 from app.predictions.table_answers import IN_MEMORY_BYTES, open_spool
-from app.state import Shared, State
+from app.state import MayPredict, State
 
 CHUNK_BYTES = 256 * 1024
 """As much of a large answer is sent at once."""
@@ -52,7 +52,7 @@ def _described() -> dict[str, Any]:
     responses=problems(404, 409, 413, 415, 422) | {200: {"content": _FILES}},
     openapi_extra=_described(),
 )
-async def predict(request: Request, state: Shared) -> Response:
+async def predict(request: Request, state: MayPredict) -> Response:
     """Predictions of a run, of a named model, or of several runs together.
 
     The answer counts how many elements of these predictions lie above the threshold. Where the body holds

@@ -18,6 +18,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -29,7 +30,14 @@ from app.predictions.batch_statistics import GatheredStatistics
 from app.predictions.documents import PredictRequest, Wanted, read_request
 from app.predictions.media import Form
 from app.predictions.scorers import Ensemble, Scorer, Served, check_same_tensors
-from app.predictions.sessions import BYTES_PER_NUMBER, Array, ModelCache, ServedModel, open_model
+from app.predictions.sessions import (
+    BYTES_PER_NUMBER,
+    Array,
+    ModelCache,
+    ModelKey,
+    ServedModel,
+    open_model,
+)
 from app.predictions.table_answers import open_writer
 from app.predictions.tables import read_batches
 from app.predictions.targets import EnsembleTarget, ModelTarget, RunTarget, Target
@@ -53,7 +61,7 @@ class Predictor:
 
     Args:
         files: where models lie.
-        database: asked only about runs that have no model.
+        database: tells which runs there are, and whose.
         names: tells which runs a model's name stands for.
         capacity: how many models to keep open.
     """
@@ -63,10 +71,21 @@ class Predictor:
         self._database = database
         self._names = names
         self._models = ModelCache(capacity)
-        self._opening: dict[str, asyncio.Task[ServedModel]] = {}
+        self._opening: dict[ModelKey, asyncio.Task[ServedModel]] = {}
         self._threads = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="predict")
         # Of their own, so that no request waits for a large file.
         self._table_threads = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="tables")
+
+    def of_project(self, database: Database, names: ModelNames) -> "Predictor":
+        """The same for another project, whose runs and names alone it finds; models and threads are shared.
+
+        Args:
+            database: as the project sees it.
+            names: those of the project.
+        """
+        predictor = copy(self)
+        predictor._database, predictor._names = database, names
+        return predictor
 
     async def predict(self, body: bytes) -> bytes:
         """The JSON answer to the JSON body of `POST /predict`.
@@ -184,26 +203,27 @@ class Predictor:
         return found
 
     async def _model_of(self, run_id: str) -> ServedModel:
-        return self._models.get(run_id) or await self._open(run_id)
+        key = self._database.project, run_id  # another project mustn't find the model by the run alone
+        return self._models.get(key) or await self._open(key)
 
-    async def _open(self, run_id: str) -> ServedModel:
+    async def _open(self, key: ModelKey) -> ServedModel:
         """Opens a run's model, once for all requests that wait for it."""
-        task = self._opening.get(run_id)
+        task = self._opening.get(key)
         if task is None:
-            task = self._opening[run_id] = asyncio.create_task(self._in_thread(self._find_model, run_id))
-            task.add_done_callback(lambda _: self._opening.pop(run_id))
+            task = self._opening[key] = asyncio.create_task(self._in_thread(self._find_model, key[1]))
+            task.add_done_callback(lambda _: self._opening.pop(key))
         model = await asyncio.shield(task)
-        self._models.keep(run_id, model)
+        self._models.keep(key, model)
         return model
 
     def _find_model(self, run_id: str) -> ServedModel:
+        with self._database.reading() as session:
+            run = get_succeeded_run(session, run_id)
         if _RUN_ID.fullmatch(run_id):  # anything else could lead out of the folder, or be no name of one
             try:
                 return open_model(self._files.artifacts(run_id))
             except FileNotFoundError:
                 pass
-        with self._database.reading() as session:
-            run = get_succeeded_run(session, run_id)
         read_checksums(self._files.artifacts(run.id))  # tells if its files are lost
         raise Conflict(f"Expected a run whose model ONNX Runtime can score; run {run.id} has none.")
 

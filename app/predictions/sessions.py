@@ -83,8 +83,12 @@ class ServedModel:
         return _run(self.session, self.output_names, inputs)
 
 
+ModelKey = tuple[str | None, str]
+"""A project and a run of it."""
+
+
 class ModelCache:
-    """Open models by name of their folder, the least recently used dropped first.
+    """Open models by project and run, the least recently used dropped first.
 
     Not for several threads at once: the event loop's thread alone asks and keeps. Opening, which takes
     long, is a function apart, `open_model`, that any thread may call.
@@ -95,14 +99,14 @@ class ModelCache:
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
-        self._models: OrderedDict[str, ServedModel] = OrderedDict()
+        self._models: OrderedDict[ModelKey, ServedModel] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._models)
 
-    def get(self, name: str) -> ServedModel | None:
+    def get(self, key: ModelKey) -> ServedModel | None:
         """The open model, if there is one and its folder is still the one that was read."""
-        model = self._models.get(name)
+        model = self._models.get(key)
         if model is None:
             return None
         try:
@@ -110,15 +114,15 @@ class ModelCache:
         except OSError:
             current = False
         if not current:
-            del self._models[name]
+            del self._models[key]
             return None
-        self._models.move_to_end(name)
+        self._models.move_to_end(key)
         return model
 
-    def keep(self, name: str, model: ServedModel) -> None:
+    def keep(self, key: ModelKey, model: ServedModel) -> None:
         """Keeps a model, dropping the one that was unused for longest if there are too many."""
-        self._models[name] = model
-        self._models.move_to_end(name)
+        self._models[key] = model
+        self._models.move_to_end(key)
         if len(self._models) > self._capacity:
             self._models.popitem(last=False)
 

@@ -25,7 +25,7 @@ from app.runs.waiting import follow_events
 from app.spec.checks import ModelSummary, check_run
 from app.spec.parsing import parse_run
 from app.spec.run import RunSpec
-from app.state import Shared, State
+from app.state import MayRead, MayTrain, State
 
 router = APIRouter(tags=["runs"])
 
@@ -58,7 +58,7 @@ Tag = Annotated[str, AfterValidator(_tag)]
 )
 async def post_run(
     request: Request,
-    state: Shared,
+    state: MayTrain,
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255)] = None,
     prefer: Annotated[str | None, Header()] = None,
 ) -> Response:
@@ -117,7 +117,7 @@ def _answer_run(
     responses=problems(413, 415, 422),
     openapi_extra=json_body(RunSpec),
 )
-async def validate_run(request: Request, state: Shared) -> Response:
+async def validate_run(request: Request, state: MayTrain) -> Response:
     """Checks a run document to the end, shapes included, and trains nothing."""
     body = await read_json_body(request)
     return json_answer(asdict(await run_in_threadpool(_check_run, state, body)))
@@ -133,7 +133,7 @@ def _check_run(state: State, body: bytes) -> ModelSummary:
 
 @router.get("/runs", response_model=schemas.RunList, responses=problems(422))
 def list_runs(
-    state: Shared,
+    state: MayRead,
     status: Annotated[RunStatus | None, Query(description="Only runs of this status.")] = None,
     name: Annotated[str | None, Query(description="Only runs of exactly this name.")] = None,
     tag: Annotated[
@@ -157,13 +157,13 @@ def list_runs(
 
 
 @router.get("/runs/{run_id}", response_model=schemas.Run, responses=problems(404))
-def get_run(run_id: str, state: Shared) -> Response:
+def get_run(run_id: str, state: MayRead) -> Response:
     """One run: document, status, progress, times, verdicts, error."""
     return _answer_run(state, run_id)
 
 
 @router.delete("/runs/{run_id}", status_code=204, response_class=Response, responses=problems(404, 409))
-def delete_run(run_id: str, state: Shared) -> Response:
+def delete_run(run_id: str, state: MayTrain) -> Response:
     """Deletes a run, its history and its artifacts. One that is being trained must be cancelled first."""
     with state.database.writing() as session:
         service.delete_run(session, run_id)
@@ -172,7 +172,7 @@ def delete_run(run_id: str, state: Shared) -> Response:
 
 
 @router.post("/runs/{run_id}/cancel", response_model=schemas.Run, responses=problems(404, 409))
-def cancel_run(run_id: str, state: Shared) -> Response:
+def cancel_run(run_id: str, state: MayTrain) -> Response:
     """Cancels a run that is queued or being trained; the worker stops within a second."""
     with state.database.writing() as session:
         service.cancel_run(session, run_id)
@@ -187,7 +187,7 @@ def cancel_run(run_id: str, state: Shared) -> Response:
 )
 def get_metrics(
     run_id: str,
-    state: Shared,
+    state: MayRead,
     since_epoch: Annotated[int, Query(ge=0, le=MOST_EPOCHS, description="Only epochs after this one.")] = 0,
     max_points: Annotated[
         int | None, Query(ge=1, le=MOST_EPOCHS, description="At most so many epochs, evenly spread.")
@@ -238,7 +238,7 @@ _EVENTS = {"text/event-stream": {"schema": {"type": "string"}}}
 )
 async def get_events(
     run_id: str,
-    state: Shared,
+    state: MayRead,
     last_event_id: Annotated[
         str | None, Header(pattern=LAST_EVENT_ID, description="The `id` of the last event that was read.")
     ] = None,
@@ -264,7 +264,7 @@ def _has_all_events(state: State, run_id: str, position: Position) -> bool:
 
 
 @router.get("/runs/{run_id}/artifacts", response_model=schemas.ArtifactList, responses=problems(404, 409))
-def list_artifacts(run_id: str, state: Shared) -> Response:
+def list_artifacts(run_id: str, state: MayRead) -> Response:
     """The files of a run that succeeded."""
     with state.database.reading() as session:
         service.get_succeeded_run(session, run_id)
@@ -294,7 +294,7 @@ _FILE = {"application/octet-stream": {"schema": {"type": "string", "format": "bi
         304: {"description": "`If-None-Match` names the content."},
     },
 )
-def get_artifact(run_id: str, name: str, request: Request, state: Shared) -> Response:
+def get_artifact(run_id: str, name: str, request: Request, state: MayRead) -> Response:
     """One file of a run that succeeded.
 
     Its `ETag` is its SHA-256. `If-None-Match` saves sending it again, `Range` asks for a part of it.

@@ -7,10 +7,10 @@ claims one holds a lease on it.
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, LargeBinary, String
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, deferred, mapped_column
 
-from app.database import Base, UtcDateTime
+from app.database import Base, Owned, UtcDateTime
 
 RunStatus = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 
@@ -18,7 +18,7 @@ ENDED: tuple[RunStatus, ...] = ("succeeded", "failed", "cancelled")
 """The statuses that a run never leaves."""
 
 
-class RunRow(Base):
+class RunRow(Owned, Base):
     """One run. Of a run that is being trained only the worker that holds the lease may write."""
 
     __tablename__ = "runs"
@@ -27,7 +27,9 @@ class RunRow(Base):
             "status IN ('queued', 'running', 'succeeded', 'failed', 'cancelled')", name="status_known"
         ),
         Index("ix_runs_status_id", "status", "id"),
-        Index("ix_runs_name_id", "name", "id"),
+        Index("ix_runs_project_id", "project", "id"),
+        Index("ix_runs_project_name_id", "project", "name", "id"),
+        UniqueConstraint("project", "idempotency_key"),
     )
 
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
@@ -51,7 +53,7 @@ class RunRow(Base):
     lease_expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     attempts: Mapped[int] = mapped_column(default=0)
     """How often a worker claimed the run; with `worker_id` it tells one claim from another."""
-    idempotency_key: Mapped[str | None] = mapped_column(String(255), unique=True)
+    idempotency_key: Mapped[str | None] = mapped_column(String(255))
     body_hash: Mapped[str] = mapped_column(String(64))
     """SHA-256 of the posted body, in hexadecimal."""
     document: Mapped[dict[str, Any]] = mapped_column(JSON)

@@ -12,7 +12,7 @@ from app.bodies import json_answer, json_body, problems, read_encoded_body
 from app.predictions.scorers import Served
 from app.predictions.service import LOOP_BYTES
 from app.predictions.targets import RUN_VERSION, ModelTarget, named_target
-from app.state import Shared, State
+from app.state import MayPredict, State
 from app.tensorflow_serving import schemas
 from app.tensorflow_serving.predict import SIGNATURE_NAME, predict_answer, read_predict
 
@@ -32,13 +32,13 @@ _DTYPES = {
 
 
 @router.get("/{name}", response_model=schemas.ServingStatus, responses=problems(404, 409))
-async def get_serving_status(name: str, state: Shared) -> Response:
+async def get_serving_status(name: str, state: MayPredict) -> Response:
     """Whether a model can score."""
     return await _status(state, name, None)
 
 
 @router.get("/{name}/versions/{version}", response_model=schemas.ServingStatus, responses=problems(404, 409))
-async def get_serving_version_status(name: str, version: str, state: Shared) -> Response:
+async def get_serving_version_status(name: str, version: str, state: MayPredict) -> Response:
     """Whether a version of a model can score."""
     return await _status(state, name, version)
 
@@ -56,7 +56,7 @@ def _version_of(served: Served) -> str:
 
 
 @router.get("/{name}/metadata", response_model=schemas.ServingMetadata, responses=problems(404, 409))
-async def get_serving_metadata(name: str, state: Shared) -> Response:
+async def get_serving_metadata(name: str, state: MayPredict) -> Response:
     """What a model takes and gives."""
     return await _metadata(state, name, None)
 
@@ -66,7 +66,7 @@ async def get_serving_metadata(name: str, state: Shared) -> Response:
     response_model=schemas.ServingMetadata,
     responses=problems(404, 409),
 )
-async def get_serving_version_metadata(name: str, version: str, state: Shared) -> Response:
+async def get_serving_version_metadata(name: str, version: str, state: MayPredict) -> Response:
     """What a version of a model takes and gives."""
     return await _metadata(state, name, version)
 
@@ -107,7 +107,7 @@ def _tensors(tensors: Iterable[TensorSignature]) -> dict[str, Any]:
     responses=problems(404, 409, 413, 415, 422),
     openapi_extra=json_body(schemas.ServingDocument),
 )
-async def serving_predict(name: str, request: Request, state: Shared) -> Response:
+async def serving_predict(name: str, request: Request, state: MayPredict) -> Response:
     """Predictions of a model."""
     return await _predict(request, state, name, None)
 
@@ -118,7 +118,7 @@ async def serving_predict(name: str, request: Request, state: Shared) -> Respons
     responses=problems(404, 409, 413, 415, 422),
     openapi_extra=json_body(schemas.ServingDocument),
 )
-async def serving_predict_version(name: str, version: str, request: Request, state: Shared) -> Response:
+async def serving_predict_version(name: str, version: str, request: Request, state: MayPredict) -> Response:
     """Predictions of a version of a model."""
     return await _predict(request, state, name, version)
 

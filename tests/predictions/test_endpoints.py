@@ -26,7 +26,7 @@ from app.spec.constraints import Constraint
 from app.spec.parsing import parse
 from app.statistics import elements_above
 from tests.support.documents import tiny_document
-from tests.support.onnx_models import add_scaling_run
+from tests.support.onnx_models import add_finished_run, add_scaling_run
 
 
 @pytest.fixture
@@ -36,7 +36,8 @@ def client(database: Database, tmp_path: Path) -> Iterator[TestClient]:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(database: Database, tmp_path: Path) -> Path:
+    add_finished_run(database, "run_1")
     return tmp_path / "artifacts" / "run_1"
 
 
@@ -301,14 +302,14 @@ class TestModels:
     ) -> None:
         save_scaling(folder)
         predict(client, instances=[[1, 2]])
-        shutil.rmtree(folder)
+        assert client.delete("/runs/run_1").status_code == 204
         refused(client, 404, b'{"run_id": "run_1", "instances": [[1, 2]]}')
 
     def test_more_models_than_are_kept_open_are_predicted_at_once(
         self, database: Database, tmp_path: Path, save_scaling: Callable[..., None]
     ) -> None:
         for factor in range(1, 6):
-            save_scaling(tmp_path / "artifacts" / f"run_{factor}", float(factor))
+            add_scaling_run(database, tmp_path, f"run_{factor}", float(factor))
 
         async def predict_all() -> list[Any]:
             app = create_app(Settings(data_dir=tmp_path, open_models=2))

@@ -15,6 +15,7 @@ from app.predictions.classes import classes, votes
 from app.predictions.service import Predictor
 from app.predictions.targets import EnsembleTarget, RunTarget, Target
 from app.runs.files import RunFiles
+from tests.support.onnx_models import add_finished_run, add_scaling_run
 
 ROWS = np.float32([[0.1, 0.4], [0.6, 0.2]])
 
@@ -22,7 +23,8 @@ ROWS = np.float32([[0.1, 0.4], [0.6, 0.2]])
 @pytest.fixture
 def predictor(database: Database, tmp_path: Path, save_scaling: Callable[..., None]) -> Iterator[Predictor]:
     for factor in (1, 2, 6):
-        save_scaling(tmp_path / "artifacts" / f"run_{factor}", float(factor))
+        add_scaling_run(database, tmp_path, f"run_{factor}", float(factor))
+    add_finished_run(database, "run_wide")
     save_scaling(tmp_path / "artifacts" / "run_wide", width=3)
     predictor = Predictor(RunFiles(tmp_path), database, ModelNames(database), capacity=2)
     yield predictor

@@ -20,6 +20,7 @@ from app.predictions.media import MEDIA_TYPES, answer_form
 from app.predictions.schemas import PredictAnswer
 from app.predictions.table_answers import IN_MEMORY_BYTES
 from app.settings import Settings
+from tests.support.onnx_models import add_finished_run
 
 ROWS = np.random.default_rng(5).normal(size=(20_000, 2)).astype(np.float32)
 
@@ -28,6 +29,8 @@ ROWS = np.random.default_rng(5).normal(size=(20_000, 2)).astype(np.float32)
 def client(
     database: Database, tmp_path: Path, save_scaling: Callable[..., None], save_sum_and_product: Any
 ) -> Iterator[TestClient]:
+    for run_id in ("run_1", "run_two"):
+        add_finished_run(database, run_id)
     save_scaling(tmp_path / "artifacts" / "run_1", 2.0)
     save_sum_and_product(tmp_path / "artifacts" / "run_two")
     with TestClient(create_app(Settings(data_dir=tmp_path, max_table_bytes=4_000_000))) as client:

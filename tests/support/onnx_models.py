@@ -69,9 +69,14 @@ def add_scaling_run(
     database: Database, data_dir: Path, run_id: str, factor: float = 1.0, width: int = 2
 ) -> None:
     """A run that has succeeded, whose model scales."""
+    add_finished_run(database, run_id)
+    save_scaling(data_dir / "artifacts" / run_id, factor, width)
+
+
+def add_finished_run(database: Database, run_id: str) -> None:
+    """The row of a run that has succeeded."""
     now = utc_now()
     run = RunRow(id=run_id, tags={}, status="succeeded", created_at=now, finished_at=now, epochs=1)
     run.verdicts, run.document, run.body_hash = [], {}, ""
     with database.writing() as session:
         session.add(run)
-    save_scaling(data_dir / "artifacts" / run_id, factor, width)
