@@ -4,7 +4,7 @@ Requests are read as bytes and parsed by `app.spec.parsing`, whose messages poin
 document; so FastAPI doesn't see a body parameter, and what it would have described is told it here.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -27,11 +27,15 @@ _LOOP_BYTES = 64 * 1024
 _READABLE = ("application/json", "application/x-www-form-urlencoded")
 
 
-async def read_json_body(request: Request) -> bytes:
+async def read_json_body(request: Request, others: Sequence[str] = ()) -> bytes:
     """The body of a request that carries JSON.
 
     `application/x-www-form-urlencoded` is read as JSON too, as it's what `curl -d` says of any body, and
     so is a body without a `Content-Type`.
+
+    Args:
+        request: whose body.
+        others: media types that the route reads besides, for the message.
 
     Raises:
         UnsupportedMediaType: the body says that it's something else, or compressed.
@@ -40,7 +44,7 @@ async def read_json_body(request: Request) -> bytes:
     headers: dict[bytes, bytes] = dict(request.scope["headers"])  # names are in lower case
     declared = headers.get(b"content-type", b"application/json")
     if declared != b"application/json":
-        _check_media_type(declared.decode("latin-1"))
+        _check_media_type(declared.decode("latin-1"), others)
     most_bytes = request.app.state.kerb.settings.max_body_bytes
     _check_head(headers, most_bytes, compressed=False)
     return await _read_rest(request, most_bytes)
@@ -118,12 +122,11 @@ async def _next_chunk(request: Request) -> tuple[bytes, bool]:
     return message.get("body", b""), message.get("more_body", False)
 
 
-def _check_media_type(declared: str) -> None:
+def _check_media_type(declared: str, others: Sequence[str]) -> None:
     media_type = declared.partition(";")[0].strip().lower()
     if media_type not in _READABLE and not media_type.endswith("+json"):
-        raise UnsupportedMediaType(
-            f"Expected a body of Content-Type application/json; received {declared!r}."
-        )
+        known = " or ".join(filter(None, [", ".join(["application/json", *others[:-1]]), *others[-1:]]))
+        raise UnsupportedMediaType(f"Expected a body of Content-Type {known}; received {declared!r}.")
 
 
 def _too_large(most_bytes: int) -> TooLarge:

@@ -7,6 +7,7 @@ answered while runs train.
 import asyncio
 import time
 from datetime import datetime
+from threading import Event
 from typing import Any
 
 from sqlalchemy import JSON, Index, String, delete
@@ -59,11 +60,34 @@ async def ask_worker(database: Database, kind: str, payload: dict[str, Any], tim
             call = await run_in_threadpool(_look, database, call_id)
             if call is not None and call.status == "answered":
                 return _answer_of(call)
-            if call is None or time.monotonic() > give_up_at:
-                raise Unavailable("No worker has answered in time. Is one running, and ready? See /readyz.")
+            _check_hope(call, give_up_at)
             await asyncio.sleep(LOOK_SECONDS)
     finally:
         await run_in_threadpool(_forget, database, call_id)
+
+
+def ask_worker_and_wait(
+    database: Database, kind: str, payload: dict[str, Any], timeout_seconds: float, stopping: Event
+) -> Any:
+    """The same as `ask_worker`, for a thread that may wait; until `stopping` is set."""
+    call_id = _ask(database, kind, payload)
+    give_up_at = time.monotonic() + timeout_seconds
+    try:
+        while True:
+            call = _look(database, call_id)
+            if call is not None and call.status == "answered":
+                return _answer_of(call)
+            _check_hope(call, give_up_at)
+            if stopping.wait(LOOK_SECONDS):
+                raise Unavailable("The service is stopping.")
+    finally:
+        _forget(database, call_id)
+
+
+def _check_hope(call: CallRow | None, give_up_at: float) -> None:
+    """Refuses to wait any longer for a question that is gone, or too old."""
+    if call is None or time.monotonic() > give_up_at:
+        raise Unavailable("No worker has answered in time. Is one running, and ready? See /readyz.")
 
 
 def _ask(database: Database, kind: str, payload: dict[str, Any]) -> str:

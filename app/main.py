@@ -45,7 +45,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     database = Database(settings.url_of_database())
     files = RunFiles(settings.data_dir)
     names = ModelNames(database)
-    predictor = Predictor(files, database, names, settings.open_models)
+    predictor = Predictor(files, database, names, settings.open_models, settings.call_seconds)
     keys = Keyring(database, is_private=settings.is_private())
     state = State(settings, keys, database, files, RunWatcher(database), names, predictor)
     app = FastAPI(

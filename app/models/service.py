@@ -127,13 +127,13 @@ def _add_version(session: Session, model: ModelRow | None, name: str, members: M
 
 
 def list_models(
-    session: Session, limit: int, after: str | None
+    session: Session, limit: int | None, after: str | None
 ) -> tuple[list[tuple[ModelRow, ModelVersionRow]], bool]:
     """Models with their current versions, by name, and whether there are more.
 
     Args:
         session: a transaction.
-        limit: at most as many.
+        limit: at most as many; None for all.
         after: name of the last model of the page before.
     """
     query = (
@@ -145,12 +145,13 @@ def list_models(
             & (ModelVersionRow.version == ModelRow.current_version),
         )
         .order_by(ModelRow.name)
-        .limit(limit + 1)
     )
+    if limit is not None:
+        query = query.limit(limit + 1)
     if after is not None:
         query = query.where(ModelRow.name > after)
     models = [(model, version) for model, version in session.execute(query)]
-    return models[:limit], len(models) > limit
+    return models[:limit], limit is not None and len(models) > limit
 
 
 def list_versions(session: Session, name: str) -> Sequence[ModelVersionRow]:

@@ -19,8 +19,6 @@ from app.state import MayPredict, State
 
 router = APIRouter(prefix="/v2", tags=["open inference protocol"])
 
-MOST_LISTED = 500
-
 HEADER_LENGTH = "Inference-Header-Content-Length"
 
 HeaderLength = Annotated[
@@ -49,9 +47,9 @@ def get_ready(_state: MayPredict) -> Response:
 
 @router.post("/repository/index", response_model=list[schemas.IndexItem], responses=problems())
 def list_repository(state: MayPredict) -> Response:
-    """The current version of each named model, the first 500 by name."""
+    """The current version of each named model, by name."""
     with state.database.reading() as session:
-        models, _ = list_models(session, MOST_LISTED, None)
+        models, _ = list_models(session, None, None)
     return json_answer(
         [
             {"name": model.name, "version": str(version.version), "state": "READY", "reason": ""}

@@ -66,7 +66,7 @@ async def predict(request: Request, state: MayPredict) -> Response:
     form = None if content_type == b"application/json" else table_form(content_type.decode("latin-1"))
     if form is not None:
         return await _predict_table(request, state, form, answered)
-    body = await read_json_body(request)
+    body = await read_json_body(request, tuple(TABLES))
     if answered == "json":
         return Response(await state.predictor.predict(body), media_type="application/json")
     file = await state.predictor.predict_in_form(body, answered, state.settings.data_dir)

@@ -13,7 +13,7 @@ from app.predictions.targets import Combine, Target
 
 
 class Scorer(Protocol):
-    """Anything that scores: an open ONNX model (`ServedModel`), an `Ensemble`, whatever else can."""
+    """Anything that scores: an open ONNX model (`ServedModel`), a worker (`WorkerModel`), an `Ensemble`."""
 
     @property
     def signature(self) -> Signature:
@@ -27,6 +27,10 @@ class Scorer(Protocol):
     def quick_bytes(self) -> float:
         """About the largest body that it scores within a millisecond, in bytes; 0 for what is slow."""
 
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for a worker, rather than computes."""
+
     def predict(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """The outputs by name, each (n, …), in the signature's order, for inputs by name, each (n, …).
 
@@ -34,6 +38,7 @@ class Scorer(Protocol):
 
         Raises:
             InvalidDocument: it can't take these numbers.
+            Unavailable: it waits for a worker, and none answered in time.
         """
 
 
@@ -91,6 +96,11 @@ class Ensemble:
     def quick_bytes(self) -> float:
         """The members score one after another."""
         return min(member.quick_bytes for member in self.members) / len(self.members)
+
+    @property
+    def waits(self) -> bool:
+        """Whether a member does."""
+        return any(member.waits for member in self.members)
 
     def predict(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """The combined outputs by name, each (n, …)."""

@@ -14,14 +14,17 @@ requests don't wait for them.
 """
 
 import asyncio
+import contextlib
 import os
 import re
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
+from app.calls import ask_worker_and_wait
 from app.database import Database
 from app.errors import Conflict, InvalidDocument
 from app.models.names import ModelNames, ModelVersion
@@ -41,9 +44,13 @@ from app.predictions.sessions import (
 from app.predictions.table_answers import open_writer
 from app.predictions.tables import read_batches
 from app.predictions.targets import EnsembleTarget, ModelTarget, RunTarget, Target
+from app.predictions.worker_models import WorkerModel, find_worker_model
 from app.runs.artifacts import read_checksums
 from app.runs.files import RunFiles
 from app.runs.service import get_succeeded_run
+
+MOST_WAITING = 8
+"""Requests that wait for a worker's predictions at the same time; others wait for these."""
 
 LOOP_BYTES = 128 * 1024
 """Largest body that the event loop's thread parses itself: about 10,000 numbers, 1 ms."""
@@ -64,17 +71,24 @@ class Predictor:
         database: tells which runs there are, and whose.
         names: tells which runs a model's name stands for.
         capacity: how many models to keep open.
+        call_seconds: how long to wait for a worker's answer.
     """
 
-    def __init__(self, files: RunFiles, database: Database, names: ModelNames, capacity: int) -> None:
+    def __init__(
+        self, files: RunFiles, database: Database, names: ModelNames, capacity: int, call_seconds: float
+    ) -> None:
         self._files = files
         self._database = database
         self._names = names
-        self._models = ModelCache(capacity)
-        self._opening: dict[ModelKey, asyncio.Task[ServedModel]] = {}
+        self._call_seconds = call_seconds
+        self._models: ModelCache[ServedModel | WorkerModel] = ModelCache(capacity)
+        self._opening: dict[ModelKey, asyncio.Task[ServedModel | WorkerModel]] = {}
         self._threads = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="predict")
         # Of their own, so that no request waits for a large file.
         self._table_threads = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="tables")
+        # For models that a worker scores: these threads only wait.
+        self._waiting_threads = ThreadPoolExecutor(MOST_WAITING, thread_name_prefix="waiting")
+        self._stopping = threading.Event()
 
     def of_project(self, database: Database, names: ModelNames) -> "Predictor":
         """The same for another project, whose runs and names alone it finds; models and threads are shared.
@@ -103,7 +117,8 @@ class Predictor:
         served = await self.resolve(request.target)
         if len(body) <= min(LOOP_BYTES, served.scorer.quick_bytes):
             return answer(served, request)
-        return await self._in_thread(answer, served, request)
+        threads = self._waiting_threads if served.scorer.waits else self._threads
+        return await asyncio.get_running_loop().run_in_executor(threads, answer, served, request)
 
     async def predict_table(
         self, form: Form, file: IO[bytes], target: Target, wanted: Wanted, answered: Form, folder: Path
@@ -133,7 +148,7 @@ class Predictor:
         file.seek(0)
         if size <= min(LOOP_BYTES, served.scorer.quick_bytes) and {form, answered} <= QUICK_FORMS:
             return score()
-        return await asyncio.get_running_loop().run_in_executor(self._table_threads, score)
+        return await self._in_table_thread(served, score)
 
     async def predict_in_form(self, body: bytes, answered: Form, folder: Path) -> IO[bytes]:
         """The answer to the JSON body of `POST /predict` in another form than JSON, at its end.
@@ -148,7 +163,7 @@ class Predictor:
             batches = [request.arrays(served.scorer.inputs)]
             return answer_in_form(served, batches, request.wanted, answered, folder)
 
-        return await asyncio.get_running_loop().run_in_executor(self._table_threads, score)
+        return await self._in_table_thread(served, score)
 
     async def resolve(self, target: Target) -> Served:
         """What scores a target, and goes on doing so as long as the caller keeps it.
@@ -156,7 +171,7 @@ class Predictor:
         Raises:
             InvalidDocument: the runs of an ensemble don't go together.
             NotFound: there is no such run, model or version.
-            Conflict: a run has no model, or not yet.
+            Conflict: a run has no model, or not yet, or its files are damaged.
         """
         match target:
             case RunTarget(run_id):
@@ -187,14 +202,17 @@ class Predictor:
         try:
             if elements * BYTES_PER_NUMBER <= min(LOOP_BYTES, scorer.quick_bytes):
                 return scorer.predict(inputs)
-            return await self._in_thread(scorer.predict, inputs)
+            threads = self._waiting_threads if scorer.waits else self._threads
+            return await asyncio.get_running_loop().run_in_executor(threads, scorer.predict, inputs)
         except InvalidDocument as error:
             raise InvalidDocument.at(pointer, error.problems[0].message) from error
 
     def close(self) -> None:
         """Ends the threads, once they have done what they are at."""
+        self._stopping.set()
         self._threads.shutdown()
         self._table_threads.shutdown()
+        self._waiting_threads.shutdown()
 
     async def _find_version(self, target: ModelTarget) -> ModelVersion:
         changes = self._names.changes
@@ -202,11 +220,11 @@ class Predictor:
         self._names.keep(target, found, changes)
         return found
 
-    async def _model_of(self, run_id: str) -> ServedModel:
+    async def _model_of(self, run_id: str) -> ServedModel | WorkerModel:
         key = self._database.project, run_id  # another project mustn't find the model by the run alone
         return self._models.get(key) or await self._open(key)
 
-    async def _open(self, key: ModelKey) -> ServedModel:
+    async def _open(self, key: ModelKey) -> ServedModel | WorkerModel:
         """Opens a run's model, once for all requests that wait for it."""
         task = self._opening.get(key)
         if task is None:
@@ -216,16 +234,24 @@ class Predictor:
         self._models.keep(key, model)
         return model
 
-    def _find_model(self, run_id: str) -> ServedModel:
+    def _find_model(self, run_id: str) -> ServedModel | WorkerModel:
         with self._database.reading() as session:
             run = get_succeeded_run(session, run_id)
         if _RUN_ID.fullmatch(run_id):  # anything else could lead out of the folder, or be no name of one
-            try:
-                return open_model(self._files.artifacts(run_id))
-            except FileNotFoundError:
-                pass
+            folder = self._files.artifacts(run_id)
+            with contextlib.suppress(FileNotFoundError):
+                return open_model(folder)
+            with contextlib.suppress(FileNotFoundError):
+                return find_worker_model(folder, run_id, self._ask_worker)
         read_checksums(self._files.artifacts(run.id))  # tells if its files are lost
-        raise Conflict(f"Expected a run whose model ONNX Runtime can score; run {run.id} has none.")
+        raise Conflict(f"Expected a run whose model lies among its artifacts; run {run.id} has none.")
+
+    def _ask_worker(self, kind: str, payload: dict[str, Any]) -> Any:
+        return ask_worker_and_wait(self._database, kind, payload, self._call_seconds, self._stopping)
+
+    async def _in_table_thread(self, served: Served, function: Callable[[], Result]) -> Result:
+        threads = self._waiting_threads if served.scorer.waits else self._table_threads
+        return await asyncio.get_running_loop().run_in_executor(threads, function)
 
     async def _in_thread(self, function: Callable[..., Result], *arguments: Any) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)

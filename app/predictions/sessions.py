@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import onnxruntime
@@ -74,6 +74,8 @@ class ServedModel:
     session: onnxruntime.InferenceSession
     quick_bytes: float
 
+    waits: ClassVar[bool] = False
+
     def predict(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """The outputs by name, each (n, …), for inputs by name, each (n, …).
 
@@ -87,7 +89,22 @@ ModelKey = tuple[str | None, str]
 """A project and a run of it."""
 
 
-class ModelCache:
+class Opened(Protocol):
+    """A model that was read from a folder."""
+
+    @property
+    def folder(self) -> str:
+        """Where it was read."""
+
+    @property
+    def stamp(self) -> Stamp:
+        """Of the folder as it was read."""
+
+
+Model = TypeVar("Model", bound=Opened)
+
+
+class ModelCache(Generic[Model]):
     """Open models by project and run, the least recently used dropped first.
 
     Not for several threads at once: the event loop's thread alone asks and keeps. Opening, which takes
@@ -99,12 +116,12 @@ class ModelCache:
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
-        self._models: OrderedDict[ModelKey, ServedModel] = OrderedDict()
+        self._models: OrderedDict[ModelKey, Model] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._models)
 
-    def get(self, key: ModelKey) -> ServedModel | None:
+    def get(self, key: ModelKey) -> Model | None:
         """The open model, if there is one and its folder is still the one that was read."""
         model = self._models.get(key)
         if model is None:
@@ -119,7 +136,7 @@ class ModelCache:
         self._models.move_to_end(key)
         return model
 
-    def keep(self, key: ModelKey, model: ServedModel) -> None:
+    def keep(self, key: ModelKey, model: Model) -> None:
         """Keeps a model, dropping the one that was unused for longest if there are too many."""
         self._models[key] = model
         self._models.move_to_end(key)
@@ -156,7 +173,7 @@ def open_model(folder: Path) -> ServedModel:
         if read_stamp(str(folder)) == stamp:  # otherwise the two files may be of different models
             break
     session = onnxruntime.InferenceSession(content, _session_options(), providers=["CPUExecutionProvider"])
-    inputs = tuple(_model_input(tensor) for tensor in signature.inputs)
+    inputs = tuple(model_input(tensor) for tensor in signature.inputs)
     output_names = [tensor.name for tensor in signature.outputs]
     quick_bytes = BYTES_PER_NUMBER * _quick_elements(session, output_names, inputs)
     return ServedModel(str(folder), stamp, signature, inputs, output_names, session, quick_bytes)
@@ -175,7 +192,8 @@ def _session_options() -> onnxruntime.SessionOptions:
     return options
 
 
-def _model_input(tensor: TensorSignature) -> ModelInput:
+def model_input(tensor: TensorSignature) -> ModelInput:
+    """An input of a signature in NumPy's terms."""
     return ModelInput(tensor.name, tensor.shape[1:], np.dtype(tensor.dtype), tensor.features)
 
 

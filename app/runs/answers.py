@@ -30,6 +30,7 @@ def run_answer(run: RunRow, inline: bytes | None = None) -> dict[str, Any]:
         "progress": {"epoch": run.epoch, "epochs": run.epochs},
         "spec": spec,
         "verdicts": run.verdicts,
+        "scoring": run.scoring,
         "error": run.error,
     }
 

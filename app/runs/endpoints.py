@@ -284,6 +284,7 @@ def list_artifacts(run_id: str, state: MayRead) -> Response:
 _FILE = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 
 
+@router.head("/runs/{run_id}/artifacts/{name}", include_in_schema=False)
 @router.get(
     "/runs/{run_id}/artifacts/{name}",
     response_class=FileResponse,

@@ -1,7 +1,7 @@
 """The shapes of the answers about runs, for the OpenAPI document."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -34,6 +34,15 @@ class RunFailure(Answer):
     """JSON Pointer into the run document, where one field is to blame."""
 
 
+class Scoring(Answer):
+    """What scores with the model of a run."""
+
+    by: Literal["onnxruntime", "worker"]
+    """ONNX Runtime within the API; or, slower, a worker with Keras."""
+    reason: str | None
+    """Why it isn't ONNX Runtime."""
+
+
 class Run(Answer):
     """A run."""
 
@@ -58,6 +67,8 @@ class Run(Answer):
     `{"shape": [samples, …], "dtype": "float64"}`."""
     verdicts: list[dict[str, Any]]
     """One a constraint: whether the served weights hold it."""
+    scoring: Scoring | None
+    """What scores with its model; null until it has succeeded."""
     error: RunFailure | None
     """Why it failed, if it did."""
 

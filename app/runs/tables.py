@@ -58,6 +58,8 @@ class RunRow(Owned, Base):
     """SHA-256 of the posted body, in hexadecimal."""
     document: Mapped[dict[str, Any]] = mapped_column(JSON)
     """The run document with defaults filled in; arrays of an inline dataset are their shapes here."""
+    scoring: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """Of a run with a model: `by`, `onnxruntime` or `worker`, and `reason`, why it isn't ONNX Runtime."""
     statistics: Mapped[dict[str, Any] | None] = deferred(mapped_column(JSON(none_as_null=True)))
 
 

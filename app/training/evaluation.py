@@ -36,7 +36,9 @@ def activations_of(model: keras.Model, layers: Sequence[str], inputs: Mapping[st
 
 def _in_passes(tapped: keras.Model, inputs: Mapping[str, Array], part: str) -> Arrays:
     """One part of a tapped model's output for all samples, some rows at a time."""
-    elements = sum(math.prod(tensor.shape[1:]) for tensor in keras.tree.flatten(tapped.output))
+    longest = max((max(array.shape[1:], default=1) for array in inputs.values()), default=1)
+    shapes = [tensor.shape[1:] for tensor in keras.tree.flatten(tapped.output)]
+    elements = sum(math.prod(length or longest for length in shape) for shape in shapes)
     size = max(1, MOST_ELEMENTS // max(1, elements))
     samples = len(next(iter(inputs.values())))
     passes = []

@@ -2,6 +2,7 @@
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -30,8 +31,11 @@ logger = logging.getLogger(__name__)
 _READABLE = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
 
 
-def write_model(fitted: FittedRun, spec: RunSpec, folder: Path) -> None:
+def write_model(fitted: FittedRun, spec: RunSpec, folder: Path) -> dict[str, Any]:
     """Writes the model as Keras reads it and, where it has such a form, as ONNX; and what is told of it.
+
+    Returns:
+        What scores with it, as `RunRow.scoring` has it.
 
     Raises:
         ExportFailed: the written model doesn't predict what the trained one does.
@@ -71,6 +75,7 @@ def write_model(fitted: FittedRun, spec: RunSpec, folder: Path) -> None:
     )
     write_signature(signature, folder)
     (folder / CONTINUATION).write_bytes(fitted.continuation)
+    return {"by": "onnxruntime" if report.onnx else "worker", "reason": report.reason}
 
 
 def _feature(fitted: FittedFeature) -> FeatureSignature:

@@ -11,6 +11,8 @@ from sqlalchemy.orm import Session
 from app.calls import CallRow
 from app.database import Database, utc_now
 from app.errors import InvalidDocument, RunError
+from app.packing import pack_arrays, unpack_arrays
+from app.runs.files import RunFiles
 
 logger = logging.getLogger(__name__)
 
@@ -20,11 +22,18 @@ FORGET_AFTER = timedelta(minutes=10)
 Answerer = Callable[[dict[str, Any]], dict[str, Any]]
 
 
-def answerers() -> dict[str, Answerer]:
+def answerers(files: RunFiles) -> dict[str, Answerer]:
     """The functions that answer, by kind of question. Imports Keras."""
     from app.training.loss_evaluation import evaluate_loss
+    from app.training.scoring import SavedModels
 
-    return {"evaluate_loss": evaluate_loss}
+    models = SavedModels()
+
+    def predict(payload: dict[str, Any]) -> dict[str, Any]:
+        path = files.artifacts(payload["run_id"]) / "model.keras"
+        return pack_arrays(models.predict(path, unpack_arrays(payload["inputs"])))
+
+    return {"evaluate_loss": evaluate_loss, "predict": predict}
 
 
 def answer_next_call(database: Database, known: dict[str, Answerer]) -> bool:

@@ -20,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app.database import Database, utc_now
+from app.runs.files import RunFiles
 from app.runs.tables import WorkerRow
 from app.settings import Settings
 from app.worker import calls
@@ -67,7 +68,7 @@ class Worker:
             from app.training.warm_up import warm_up
             from app.worker.training_job import TrainingJob
 
-            known_calls = calls.answerers()
+            known_calls = calls.answerers(RunFiles(self.settings.data_dir))
             warm_up()
             self.warm = True
             threading.Thread(target=self._answer_calls, args=(known_calls,), daemon=True).start()

@@ -175,7 +175,7 @@ class TrainingJob:
         """Writes the artifacts; puts them in place, and says so in the row, as long as the claim is good."""
         run_id = self._claim.run_id
         with gathering(self._files.unfinished_artifacts(run_id)) as folder:
-            write_model(fitted, spec, folder)
+            scoring = write_model(fitted, spec, folder)
             with self._database.reading() as session:
                 run = get_claimed_run(session, self._claim)
                 inline, history = get_inline_data(session, run_id), read_history(session, run)
@@ -184,6 +184,7 @@ class TrainingJob:
                 "finished_at": utc_now(),
                 "statistics": {"epoch": fitted.epoch, **fitted.statistics},
                 "verdicts": fitted.verdicts,
+                "scoring": scoring,
             }
             for column, value in ended.items():
                 setattr(run, column, value)  # in memory: the files show the run as it's going to be

@@ -464,7 +464,9 @@ class TestRefusal:
         assert problem["errors"][0]["pointer"] == "/instances"
 
     def test_other_forms_and_sizes_of_bodies_are_refused(self, client: TestClient) -> None:
-        refused(client, 415, b"1,2", headers={"content-type": "text/plain"})
+        problem = refused(client, 415, b"1,2", headers={"content-type": "text/plain"})
+        for media_type in ("application/json", "text/csv", "application/vnd.apache.parquet", "text/plain"):
+            assert media_type in problem["detail"]
         refused(client, 413, b" " * 4_000_001)
         assert client.get("/predict").status_code == 405
 

@@ -26,7 +26,7 @@ def predictor(database: Database, tmp_path: Path, save_scaling: Callable[..., No
         add_scaling_run(database, tmp_path, f"run_{factor}", float(factor))
     add_finished_run(database, "run_wide")
     save_scaling(tmp_path / "artifacts" / "run_wide", width=3)
-    predictor = Predictor(RunFiles(tmp_path), database, ModelNames(database), capacity=2)
+    predictor = Predictor(RunFiles(tmp_path), database, ModelNames(database), capacity=2, call_seconds=1.0)
     yield predictor
     predictor.close()
 

@@ -413,6 +413,9 @@ class TestResults:
         assert answer.content == b"0123456789"
         assert answer.headers["content-type"] == "application/octet-stream"
         assert answer.headers["etag"] == f'"{item["sha256"]}"'
+        head = client.head(item["href"])
+        assert head.headers == answer.headers
+        assert head.content == b""
 
     def test_the_stored_checksum_is_told(self, client: TestClient, run_id: str, tmp_path: Path) -> None:
         folder = RunFiles(tmp_path).artifacts(run_id)
