@@ -40,7 +40,7 @@ def write_model(fitted: FittedRun, spec: RunSpec, folder: Path) -> dict[str, Any
     Raises:
         ExportFailed: the written model doesn't predict what the trained one does.
     """
-    report = export(fitted.model, fitted.samples, folder)
+    report = export(fitted.model, fitted.samples, folder, fitted.tapped)
     if not report.onnx:
         logger.warning("model has no ONNX form folder=%s reason=%s", folder, report.reason)
     names = next(iter(fitted.predictions.values()))  # by output name, in the model's order
@@ -59,6 +59,11 @@ def write_model(fitted: FittedRun, spec: RunSpec, folder: Path) -> dict[str, Any
         outputs=tuple(
             TensorSignature(name=name, shape=y.shape, dtype=y.dtype, yes_above=yes_above(losses[name]))
             for name, y in zip(names, outputs, strict=True)
+        ),
+        activations=tuple(
+            TensorSignature(name=name, shape=a.shape, dtype=a.dtype)
+            for name, a in fitted.tapped.output["activations"].items()
+            if report.activations or not report.onnx  # otherwise a worker has them
         ),
         parameters=fitted.model.count_params(),
         thresholds=tuple(spec.statistics.thresholds),
