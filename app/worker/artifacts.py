@@ -31,15 +31,20 @@ logger = logging.getLogger(__name__)
 _READABLE = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
 
 
-def write_model(fitted: FittedRun, spec: RunSpec, folder: Path) -> dict[str, Any]:
+def write_model(fitted: FittedRun, spec: RunSpec, folder: Path) -> dict[str, Any] | None:
     """Writes the model as Keras reads it and, where it has such a form, as ONNX; and what is told of it.
 
+    Without `export` in the document it writes only what another run may start from.
+
     Returns:
-        What scores with it, as `RunRow.scoring` has it.
+        What scores with it, as `RunRow.scoring` has it; None if nothing does.
 
     Raises:
         ExportFailed: the written model doesn't predict what the trained one does.
     """
+    (folder / CONTINUATION).write_bytes(fitted.continuation)
+    if not spec.export:
+        return None
     report = export(fitted.model, fitted.samples, folder, fitted.tapped)
     if not report.onnx:
         logger.warning("model has no ONNX form folder=%s reason=%s", folder, report.reason)
@@ -79,7 +84,6 @@ def write_model(fitted: FittedRun, spec: RunSpec, folder: Path) -> dict[str, Any
         ),
     )
     write_signature(signature, folder)
-    (folder / CONTINUATION).write_bytes(fitted.continuation)
     return {"by": "onnxruntime" if report.onnx else "worker", "reason": report.reason}
 
 

@@ -23,6 +23,7 @@ from app.database import Database, utc_now
 from app.runs.files import RunFiles
 from app.runs.tables import WorkerRow
 from app.settings import Settings
+from app.sweeps.service import carry_on
 from app.worker import calls
 from app.worker.claim import Claim, claim_run, queue_has_runs, requeue_expired
 
@@ -96,6 +97,7 @@ class Worker:
         """Claims the next run; None once the worker is to stop."""
         while not self.stopping.is_set():
             try:
+                carry_on(self.database)
                 with self.database.engine.connect() as connection:
                     waiting = queue_has_runs(connection)
                 if waiting:
