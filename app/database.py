@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, DateTime, Dialect, Engine, MetaData, String, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import TimeoutError
 from sqlalchemy.orm import (
     DeclarativeBase,
     Mapped,
@@ -111,7 +112,7 @@ class Database:
         self._writing_engine = self.engine.execution_options(kerb_writes=True)
         # SQLite has one writer at a time, and who waits asks again and again, with no order: of many threads
         # some would wait forever. So the threads of a process queue here. Other databases need no queue.
-        self._turn = threading.Lock() if self.engine.dialect.name == "sqlite" else nullcontext()
+        self._turn = _Turn() if self.engine.dialect.name == "sqlite" else nullcontext()
 
     def of_project(self, project: str) -> "Database":
         """The same database as one project sees it.
@@ -138,6 +139,9 @@ class Database:
 
         In SQLite it takes the write lock at once: one that read first and wrote later would fail if
         another had written in between.
+
+        Raises:
+            SQLAlchemyError: the database failed, or others wrote for so long that this one had no turn.
         """
         with (
             self._turn,
@@ -164,6 +168,20 @@ class Database:
 
     def _session(self, engine: Engine) -> Session:
         return self._session_class(engine, expire_on_commit=False, info=self._session_info)
+
+
+class _Turn:
+    """A lock for which nobody waits longer than for other processes."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        if not self._lock.acquire(timeout=BUSY_TIMEOUT_SECONDS):
+            raise TimeoutError("database is locked: other threads wait to write, or write, for too long")
+
+    def __exit__(self, *_error: object) -> None:
+        self._lock.release()
 
 
 def _build_engine(url: str) -> Engine:

@@ -22,11 +22,18 @@ clients and tests compare; the message says what was expected and what was recei
         ├── Diverged             the loss wasn't finite
         ├── LossNotDifferentiable  the total has no gradient with respect to the weights
         ├── ExportFailed         the written model doesn't predict what the trained one does
+        ├── MemoryExceeded       it needs more memory than a worker may hold
         └── WorkerLost           the worker died more often than a run may be tried
 """
 
+import errno
 from collections.abc import Sequence
 from typing import NamedTuple
+
+STORAGE_FAILURES = frozenset(
+    (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE)
+)
+"""The numbers of those `OSError` that are the machine's: no space, no writing, a failing disk, no handles."""
 
 
 class FieldProblem(NamedTuple):
@@ -210,6 +217,12 @@ class ExportFailed(RunError):
     """A written artifact doesn't predict what the trained model predicts."""
 
     code = "export_failed"
+
+
+class MemoryExceeded(RunError):
+    """The run needs more memory than a worker may hold."""
+
+    code = "memory_exceeded"
 
 
 class WorkerLost(RunError):

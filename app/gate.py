@@ -1,17 +1,14 @@
 """What each request passes before anything else sees it."""
 
-import logging
 from typing import cast
 
 from fastapi import FastAPI
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, TimeoutError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.errors import KerbError, Unavailable
-from app.problems import problem_response
+from app.errors import KerbError
+from app.problems import database_problem, problem_response
 from app.state import ACCESS, State, declared_routes
-
-logger = logging.getLogger(__name__)
 
 PUBLIC = frozenset(("/healthz", "/readyz", "/docs", "/openapi.json"))
 """Paths that need no key: they tell nothing of what anybody did."""
@@ -36,12 +33,9 @@ class Gate:
             except KerbError as error:
                 await problem_response(error, scope["path"])(scope, receive, send)
                 return
-            except OperationalError as error:
-                logger.error(
-                    "database failed method=%s path=%s error=%s", scope["method"], scope["path"], error
-                )
-                unavailable = Unavailable("The database can't be reached now.")
-                await problem_response(unavailable, scope["path"])(scope, receive, send)
+            except (OperationalError, TimeoutError) as error:
+                response = database_problem(error, scope["method"], scope["path"])
+                await response(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 

@@ -2,18 +2,14 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import timedelta
 
 from fastapi import FastAPI
-from sqlalchemy import select, text
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import Response
 
 from app import __version__, openapi
-from app.bodies import json_answer, problems
-from app.database import Database, utc_now
+from app.bodies import problems
+from app.database import Database
 from app.datasets.endpoints import router as datasets_router
-from app.errors import Unavailable
 from app.evaluations.endpoints import router as evaluations_router
 from app.gate import Gate, check_routes
 from app.keys.keyring import Keyring
@@ -24,15 +20,14 @@ from app.open_inference.endpoints import router as open_inference_router
 from app.predictions.endpoints import router as predictions_router
 from app.predictions.service import Predictor
 from app.problems import add_problem_handlers
+from app.readiness import get_readiness
 from app.runs.endpoints import router as runs_router
 from app.runs.files import RunFiles
-from app.runs.tables import WorkerRow
 from app.runs.waiting import RunWatcher
 from app.settings import Settings
 from app.shortcut import PredictionShortcut
 from app.starting import ALIVE
-from app.state import ForAll, State
-from app.sweeps.endpoints import router as sweeps_router
+from app.state import State
 from app.tensorflow_serving.endpoints import router as tensorflow_serving_router
 
 
@@ -67,7 +62,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(evaluations_router)
     app.include_router(models_router)
     app.include_router(datasets_router)
-    app.include_router(sweeps_router)
     app.include_router(losses_router)
     app.include_router(predictions_router)
     app.include_router(open_inference_router)
@@ -95,18 +89,3 @@ def _lifespan(state: State) -> Callable[[FastAPI], AbstractAsyncContextManager[N
 async def get_health() -> Response:
     """Whether the API process answers."""
     return Response(ALIVE, media_type="application/json")
-
-
-def get_readiness(state: ForAll) -> Response:
-    """Whether runs are taken and trained: the database answers, and a worker is there that is ready."""
-    alive_since = utc_now() - timedelta(seconds=state.settings.lease_seconds)
-    try:
-        with state.database.reading() as session:
-            session.execute(text("SELECT 1"))
-            alive = select(WorkerRow.state).where(WorkerRow.heartbeat_at > alive_since)
-            workers = session.scalars(alive).all()
-    except SQLAlchemyError as error:
-        raise Unavailable("The database can't be reached.") from error
-    if "ready" not in workers:
-        raise Unavailable("A worker is starting." if "starting" in workers else "No worker is running.")
-    return json_answer({"status": "ready", "workers": workers.count("ready")})

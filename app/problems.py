@@ -14,12 +14,13 @@ import orjson
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, TimeoutError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
 
 from app.errors import (
+    STORAGE_FAILURES,
     Conflict,
     Forbidden,
     IdempotencyMismatch,
@@ -100,6 +101,8 @@ def add_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _handle_request_error)
     app.add_exception_handler(HTTPException, _handle_http_error)
     app.add_exception_handler(OperationalError, _handle_database_error)
+    app.add_exception_handler(TimeoutError, _handle_database_error)
+    app.add_exception_handler(OSError, _handle_storage_error)
     app.add_exception_handler(Exception, _handle_unexpected)
 
 
@@ -197,8 +200,35 @@ def _allowed_methods(request: Request) -> str:
 
 
 async def _handle_database_error(request: Request, error: Exception) -> Response:
-    logger.error("database failed method=%s path=%s error=%s", request.method, request.url.path, error)
-    return problem_response(Unavailable("The database can't be reached now."), request.url.path)
+    return database_problem(error, request.method, request.url.path)
+
+
+def database_problem(error: Exception, method: str, path: str) -> Response:
+    """The answer to a request for which the database failed."""
+    logger.error("database failed method=%s path=%s error=%s", method, path, error)
+    text = str(error)
+    message = next((said for hint, said in _DATABASE_FAILURES.items() if hint in text), _UNREACHABLE)
+    return problem_response(Unavailable(message), path)
+
+
+_UNREACHABLE = "The database can't be reached now."
+
+# By what SQLite says.
+_DATABASE_FAILURES = {
+    "is locked": "The database is busy: another process has kept it locked for too long. Try again.",
+    "is full": "The database can't be written: its disk is full.",
+    "unable to open": "The database can't be opened. Is the data folder there, and can it be written?",
+    "readonly": "The database can't be written: it's read-only.",
+    "disk I/O error": "The database can't be read or written: its disk is full, or fails.",
+}
+
+
+async def _handle_storage_error(request: Request, error: Exception) -> Response:
+    if not isinstance(error, OSError) or error.errno not in STORAGE_FAILURES:
+        return await _handle_unexpected(request, error)
+    logger.error("files failed method=%s path=%s error=%s", request.method, request.url.path, error)
+    message = f"The service can't write or read its files now: {error.strerror}."
+    return problem_response(Unavailable(message), request.url.path)
 
 
 async def _handle_unexpected(request: Request, error: Exception) -> Response:

@@ -1,6 +1,7 @@
 """`kerb serve` and `kerb worker`: the processes of one machine, from start to stop."""
 
 import logging
+import os
 import signal
 import socket
 import threading
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from app.logs import configure_logs
+from app.runs.files import make_folder
 from app.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -43,6 +45,13 @@ def work(settings: Settings) -> None:
 
 def _begin(settings: Settings) -> None:
     configure_logs(settings.log_level)
+    folder = settings.data_dir.absolute()
+    try:
+        make_folder(folder)
+    except OSError as error:
+        raise SystemExit(f"Can't make the data folder {folder}: {error.strerror}.") from error
+    if not os.access(folder, os.W_OK):
+        raise SystemExit(f"Can't write to the data folder {folder}.")
 
     def leave(_signal: int, _frame: FrameType | None) -> None:
         logger.info("stopping")

@@ -11,6 +11,8 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.memory import machine_memory
+
 
 class Settings(BaseSettings):
     """Everything that can be set from outside."""
@@ -63,6 +65,27 @@ class Settings(BaseSettings):
     checkpoint_seconds: float = Field(default=2.0, ge=0)
     """Least time between two checkpoints of a run in training."""
 
+    retention_days: float = Field(default=0, ge=0)
+    """Age, since it ended, at which a run is deleted with its files; 0 means never. Runs that a model names,
+    or that another run started from, are always kept."""
+
+    retention_runs: int = Field(default=0, ge=0)
+    """Most ended runs that are kept; the oldest are deleted first. 0 means all."""
+
+    retention_bytes: int = Field(default=0, ge=0)
+    """Most bytes that the files of runs may take; the oldest runs are deleted first. 0 means no limit."""
+
+    min_free_bytes: int = Field(default=256 * 1024 * 1024, ge=0)
+    """Free space of the data folder's disk below which `/readyz` says that the service isn't ready."""
+
+    hang_seconds: float = Field(default=60.0, ge=1)
+    """How long a worker may give no sign of life, or neither get ahead in a run nor use the processor; then
+    it's ended, and another takes its place."""
+
+    worker_memory_bytes: int = Field(default=0, ge=0)
+    """Most memory that a worker may hold; a run that makes it hold more fails with `memory_exceeded`, and one
+    that can't fit is refused. 0 means nine tenths of the machine's, or of the container's."""
+
     stop_seconds: float = Field(default=10.0, gt=0)
     """How long a worker may take to put its run aside when the service stops, before it is killed."""
 
@@ -78,6 +101,10 @@ class Settings(BaseSettings):
             return ip_address(self.host).is_loopback
         except ValueError:  # a name
             return self.host == "localhost"
+
+    def memory_of_worker(self) -> int:
+        """Most bytes that a worker may hold, with the default filled in."""
+        return self.worker_memory_bytes or machine_memory() * 9 // 10
 
     def url_of_database(self) -> str:
         """The SQLAlchemy URL, with the default filled in."""

@@ -3,22 +3,19 @@
 The layers that a request passes on its way to a route take as long as scoring a row.
 """
 
-import logging
 from collections.abc import Awaitable, Callable
 
 from fastapi import Request
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, TimeoutError
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.errors import KerbError, Unavailable
+from app.errors import KerbError
 from app.open_inference.endpoints import HEADER_LENGTH, answer_infer
 from app.predictions.endpoints import PATH, predict
-from app.problems import problem_response
+from app.problems import database_problem, problem_response
 from app.state import State, find_state
-
-logger = logging.getLogger(__name__)
 
 Answering = Callable[[Request, State], Awaitable[Response]]
 
@@ -49,9 +46,8 @@ class PredictionShortcut:
             response = await answering(request, find_state(scope, "predict"))
         except KerbError as error:
             response = problem_response(error, scope["path"])
-        except OperationalError as error:
-            logger.error("database failed method=POST path=%s error=%s", scope["path"], error)
-            response = problem_response(Unavailable("The database can't be reached now."), scope["path"])
+        except (OperationalError, TimeoutError) as error:
+            response = database_problem(error, "POST", scope["path"])
         except ClientDisconnect:
             return
         await response(scope, receive, send)

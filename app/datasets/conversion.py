@@ -3,7 +3,8 @@
     python -m app.datasets.conversion FORM SOURCE FOLDER
 
 A process, so that the API stays small whatever a file holds, and lives on if a file breaks the reader.
-It prints one line of JSON: `{"rows", "columns", "preview"}`, or `{"error"}`, what is wrong with the file.
+It prints one line of JSON: `{"rows", "columns", "preview"}`, or `{"error"}`, what is wrong with the file, or
+`{"errno"}`, what is wrong with the disk.
 Tables become `data.arrow`, an Arrow IPC file without compression; NPZ becomes `0.npy`, `1.npy`, … in the
 order of `columns`.
 """
@@ -29,6 +30,7 @@ from app.datasets.description import (
     preview_value,
 )
 from app.datasets.readers import NeedsWiderType, open_table
+from app.errors import STORAGE_FAILURES
 
 
 def convert(form: str, source: Path, folder: Path) -> dict[str, Any]:
@@ -174,7 +176,10 @@ def main() -> int:
     except BrokenFile as error:
         found = {"error": str(error)}
     except (pyarrow.ArrowException, OSError, EOFError, MemoryError, OverflowError, ValueError) as error:
+        number = getattr(error, "errno", None)
         found = {"error": f"Expected a file in {form}; received one that can't be read: {error}"[:500]}
+        if number in STORAGE_FAILURES:
+            found = {"errno": number}
     sys.stdout.buffer.write(orjson.dumps(found))
     return 0
 

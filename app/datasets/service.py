@@ -1,5 +1,6 @@
 """What can be done with datasets: store, find, delete. Knows no HTTP."""
 
+import os
 import secrets
 import shutil
 import subprocess
@@ -120,6 +121,8 @@ def _convert(form: str, source: Path, folder: Path) -> dict[str, Any]:
     if ended.returncode:
         raise InvalidDocument.at("", f"Expected a file in {form}; received one that broke its reader.")
     found: dict[str, Any] = orjson.loads(ended.stdout)
+    if "errno" in found:
+        raise OSError(found["errno"], os.strerror(found["errno"]))
     if "error" in found:
         raise InvalidDocument.at("", found["error"])
     return found

@@ -13,6 +13,7 @@ from starlette.responses import FileResponse, Response, StreamingResponse
 from app.bodies import json_answer, json_body, problems, read_json_body
 from app.datasets.service import describe_dataset
 from app.errors import NotFound
+from app.memory import check_fits
 from app.runs import schemas, service
 from app.runs.answers import metrics_answer, run_answer
 from app.runs.artifacts import check_artifact, list_files, matches, wants_part
@@ -89,7 +90,7 @@ def _create_run(state: State, body: bytes, idempotency_key: str | None) -> str:
     spec = parse_run(body)
     with state.database.reading() as session:
         described = describe_dataset(session, spec.dataset)
-    check_run(spec, described)
+    check_fits(check_run(spec, described).parameter_count, state.settings.memory_of_worker())
     new = service.build_run(spec, body_hash, idempotency_key)
     with state.database.writing() as session:
         describe_dataset(session, spec.dataset)  # so that it can't be deleted meanwhile
@@ -128,7 +129,9 @@ def _check_run(state: State, body: bytes) -> ModelSummary:
     with state.database.reading() as session:
         described = describe_dataset(session, spec.dataset)
         service.check_start(session, spec.start_from)
-    return check_run(spec, described)
+    summary = check_run(spec, described)
+    check_fits(summary.parameter_count, state.settings.memory_of_worker())
+    return summary
 
 
 @router.get("/runs", response_model=schemas.RunList, responses=problems(422))

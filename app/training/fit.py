@@ -15,7 +15,6 @@ from app.spec.run import RunSpec
 from app.statistics.of_splits import losses_of, split_statistics
 from app.training import checkpoint, warm_start
 from app.training.batches import State
-from app.training.build import tapped_model
 from app.training.constraints.guarantee import guaranteed_model
 from app.training.constraints.judgement import judge
 from app.training.evaluation import (
@@ -37,7 +36,6 @@ class FittedRun:
 
     Attributes:
         model: the model with the weights to serve.
-        tapped: the same with the outputs of its layers, as `tapped_model` has them.
         epoch: the epoch whose weights they are.
         statistics: `splits` and `weight_sparsity`, as the API answers them.
         predictions: by split and output name, `(samples, …)`.
@@ -48,7 +46,6 @@ class FittedRun:
     """
 
     model: keras.Model
-    tapped: keras.Model
     epoch: int
     statistics: dict[str, Any]
     predictions: dict[str, Arrays]
@@ -84,13 +81,14 @@ def fit_run(
     run = prepare(spec, start_from, stored)
     if resume_from is None:
         check_gradient(run)
-        state = run.state
+        state, seconds = run.state, 0.0
     else:
-        state = checkpoint.from_bytes(resume_from, like=run.state)
+        state, seconds = checkpoint.from_bytes(resume_from, like=run.state)
     options = LoopOptions(
         epochs=spec.fit.epochs,
         seed=spec.seed,
         time_limit_seconds=spec.fit.time_limit_seconds,
+        seconds_before=seconds,
         checkpoint_seconds=checkpoint_seconds,
         record_every=spec.fit.record_every,
     )
@@ -108,7 +106,6 @@ def fit_run(
             statistics["splits"][name]["constraints"] = judged
     return FittedRun(
         model=raw_model(served, run.fitted),
-        tapped=raw_model(tapped_model(served, layers_of(run)), run.fitted),
         epoch=epoch,
         statistics=statistics,
         predictions=predictions,
@@ -144,15 +141,10 @@ def load_served_weights(run: Preparation, state: State) -> int:
     return int(epoch)
 
 
-def layers_of(run: Preparation) -> list[str]:
-    """The layers that have an output of their own: all but the inputs."""
-    return [node.name for node in run.graph.nodes if node.inputs]
-
-
 def summarize(spec: RunSpec, run: Preparation, predictions: dict[str, Arrays]) -> dict[str, Any]:
     """The statistics of the served model on each split, and of its weights."""
     losses = losses_of(spec.loss, list(run.graph.outputs))
-    layers = layers_of(run)
+    layers = [node.name for node in run.graph.nodes if node.inputs]
     near_zero = spec.statistics.near_zero
     splits = {
         name: split_statistics(predictions[name], split.targets, losses, spec.statistics.thresholds)

@@ -1,5 +1,6 @@
 """Runs a compiled program for all its epochs, coming back to Python a few times a second."""
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -87,6 +88,7 @@ class LoopOptions:
         epochs: the number of the last epoch.
         seed: the run's seed.
         time_limit_seconds: training ends after the call in which this is exceeded; None for no limit.
+        seconds_before: how long the run was trained before it was interrupted, which counts, too.
         checkpoint_seconds: least time between two checkpoints.
         record_every: epochs between two entries of the history.
     """
@@ -94,6 +96,7 @@ class LoopOptions:
     epochs: int
     seed: int
     time_limit_seconds: float | None
+    seconds_before: float
     checkpoint_seconds: float
     record_every: int
 
@@ -118,11 +121,14 @@ def run_epochs(
     pace = Pace()
     seed = tf.constant(options.seed & 0x7FFFFFFF, tf.int32)
     weights = tf.constant(strengths, tf.float32, shape=(len(strengths),))
-    started = saved = time.monotonic()
+    saved = time.monotonic()
+    began = saved - options.seconds_before  # as if it had been trained without a break
+    limit = math.inf if options.time_limit_seconds is None else options.time_limit_seconds
     epoch = int(state["epoch"])
-    while epoch < options.epochs and not has_stopped(state):
+    late = options.seconds_before > limit
+    while epoch < options.epochs and not late and not has_stopped(state):
         if reporter.should_stop():
-            reporter.save_checkpoint(epoch, checkpoint.to_bytes(state))
+            reporter.save_checkpoint(epoch, checkpoint.to_bytes(state, time.monotonic() - began))
             raise Interrupted
         asked = time.monotonic()
         count = tf.constant(pace.next(options.epochs - epoch), tf.int32)
@@ -130,17 +136,16 @@ def run_epochs(
         values = history.numpy()[: int(done)]
         now = time.monotonic()
         pace.measured(len(values), now - asked)
-        late = options.time_limit_seconds is not None and now - started > options.time_limit_seconds
+        late = now - began > limit
         finite = bool(state["finite"])
         ends = late or not finite or has_stopped(state) or epoch + len(values) == options.epochs
         reporter.report(recorded(epoch, values, program.columns, options.record_every, ends))
         epoch += len(values)
         if not finite:
             raise Diverged(f"The loss of epoch {epoch} is not a finite number.")
-        if late:
-            break
-        if now - saved > options.checkpoint_seconds:
-            reporter.save_checkpoint(epoch, checkpoint.to_bytes(state))
+        # Where time has ended it, training again from an earlier state would end it elsewhere.
+        if late or now - saved > options.checkpoint_seconds:
+            reporter.save_checkpoint(epoch, checkpoint.to_bytes(state, now - began))
             saved = now
     return state
 

@@ -49,11 +49,15 @@ class Checkpoints:
         make_folder(self._folder)
         path = self._folder / f"{epoch:010d}.checkpoint"
         unfinished = path.with_suffix(".unfinished")
-        with unfinished.open("wb") as file:
-            file.write(MAGIC + hashlib.sha256(payload).digest())
-            file.write(payload)
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with unfinished.open("wb") as file:
+                file.write(MAGIC + hashlib.sha256(payload).digest())
+                file.write(payload)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError:  # such as for want of space, which it mustn't keep from others
+            unfinished.unlink(missing_ok=True)
+            raise
         unfinished.rename(path)
         sync_folder(self._folder)
         for older in self._newest_first()[KEPT:]:
@@ -85,7 +89,10 @@ class Checkpoints:
 
 
 def _read(path: Path) -> bytes | None:
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
     header = len(MAGIC) + hashlib.sha256().digest_size
     payload = content[header:]
     if content[:header] != MAGIC + hashlib.sha256(payload).digest():

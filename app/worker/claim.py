@@ -3,13 +3,19 @@
 A claim is an atomic update of one queued row. It's good for `lease_seconds` and renewed while the worker
 lives. Every later write of the worker names its claim, so a worker that was thought dead, and whose run
 another has claimed since, can change nothing.
+
+Whether a lease has ended is never told by the time of day, which jumps, and differs between machines. Each
+worker watches the leases of the others, and one that hasn't changed for `lease_seconds` of its own steady
+clock has ended.
 """
 
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, func, literal, select, update
+from sqlalchemy import ColumnElement, Connection, false, func, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.database import UtcDateTime, utc_now
@@ -131,9 +137,37 @@ def end_run(session: Session, claim: Claim, **values: Any) -> None:
         raise ClaimLost(claim.run_id)
 
 
-def requeue_expired(session: Session, max_attempts: int) -> list[str]:
-    """Takes runs from workers that gave no sign of life until their lease ended; their ids."""
-    return _requeue(session, RunRow.lease_expires_at < utc_now(), max_attempts)
+class LeaseWatch:
+    """Finds leases that are no longer renewed.
+
+    Args:
+        lease_seconds: how long a lease is good.
+    """
+
+    def __init__(self, lease_seconds: float) -> None:
+        self._lease_seconds = lease_seconds
+        self._seen: dict[Lease, float] = {}
+
+    def find_ended(self, session: Session) -> list["Lease"]:
+        """The leases that were the same at every look, the first of which was `lease_seconds` ago or more."""
+        now = time.monotonic()
+        running = select(RunRow.id, RunRow.lease_expires_at).where(RunRow.status == "running")
+        leases = [Lease(*row) for row in session.execute(running)]
+        self._seen = {lease: self._seen.get(lease, now) for lease in leases}
+        return [lease for lease, since in self._seen.items() if now - since >= self._lease_seconds]
+
+
+class Lease(NamedTuple):
+    """A lease as it stands in a run's row; each renewal makes another."""
+
+    run_id: str
+    expires_at: datetime | None
+
+
+def requeue_expired(session: Session, leases: Sequence[Lease], max_attempts: int) -> list[str]:
+    """Takes runs from workers whose leases have ended, unless they were renewed just now; their ids."""
+    still = [(RunRow.id == run_id) & (RunRow.lease_expires_at == end) for run_id, end in leases]
+    return _requeue(session, or_(false(), *still), max_attempts)
 
 
 def requeue_of_worker(session: Session, worker_id: str, max_attempts: int) -> list[str]:
@@ -147,7 +181,7 @@ def _requeue(session: Session, lost: ColumnElement[bool], max_attempts: int) -> 
     running = (RunRow.status == "running") & lost
     times = f"{max_attempts} times" if max_attempts > 1 else "once"
     message = (
-        f"The worker died while it trained this run, {times}; it isn't tried again. "
+        f"The worker died or hung while it trained this run, {times}; it isn't tried again. "
         "Does the run need more memory than there is?"
     )
     failed = session.scalars(

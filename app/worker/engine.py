@@ -1,13 +1,17 @@
 """Who starts workers, and with which resources: the one seam that a cluster's engine would take the place of.
 
 Today: processes of this machine. A worker is started fresh, never forked from a process that has
-TensorFlow loaded, gets the settings by its environment, and ends when the pipe to this process closes.
+TensorFlow loaded, gets the settings by its environment, sends signs of life through its standard input, a
+socket, and ends when this process has closed that.
 """
 
+import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
+import time
 from typing import Protocol
 
 from app.settings import Settings
@@ -18,6 +22,9 @@ class WorkerHandle(Protocol):
 
     def has_ended(self) -> bool:
         """Whether it's gone."""
+
+    def seconds_silent(self) -> float:
+        """How long ago it gave the last sign of life; at first, how long ago it was started."""
 
     def exit_code(self) -> int | None:
         """What it ended with; None while it works; below 0 the signal that killed it."""
@@ -50,15 +57,17 @@ class LocalEngine:
         """Starts a worker process; its log goes where this process's goes."""
         # TensorFlow's native code logs on its own, about CPU features and absent GPUs.
         quiet = {"TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3")}
-        process = subprocess.Popen(
-            [sys.executable, "-m", "app.worker", worker_id],
-            stdin=subprocess.PIPE,
-            stdout=sys.stderr,
-            env={**os.environ, **quiet, **self._settings.environment()},
-            # A terminal's Ctrl-C is for the service, which then stops its workers in order.
-            start_new_session=True,
-        )
-        return LocalWorker(process)
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "app.worker", worker_id],
+                stdin=theirs.fileno(),
+                stdout=sys.stderr,
+                env={**os.environ, **quiet, **self._settings.environment()},
+                # A terminal's Ctrl-C is for the service, which then stops its workers in order.
+                start_new_session=True,
+            )
+        return LocalWorker(process, ours)
 
 
 class LocalWorker:
@@ -66,14 +75,24 @@ class LocalWorker:
 
     Args:
         process: the process.
+        pulse: where its signs of life come from.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], pulse: socket.socket) -> None:
         self._process = process
+        self._pulse = pulse
+        self._heard = time.monotonic()
 
     def has_ended(self) -> bool:
         """Whether the process is gone."""
         return self._process.poll() is not None
+
+    def seconds_silent(self) -> float:
+        """How long nothing has come through the socket."""
+        with contextlib.suppress(BlockingIOError):
+            if self._pulse.recv(4096, socket.MSG_DONTWAIT):
+                self._heard = time.monotonic()
+        return time.monotonic() - self._heard
 
     def exit_code(self) -> int | None:
         """The process's exit code."""
@@ -91,5 +110,4 @@ class LocalWorker:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        if self._process.stdin is not None:
-            self._process.stdin.close()
+        self._pulse.close()

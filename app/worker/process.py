@@ -1,10 +1,12 @@
 """The worker process: Keras imported before a run arrives; then claim, train, claim the next.
 
-Three threads: the main one trains; one gives signs of life (heartbeat, lease, runs of lost workers); one
-answers the API's questions. The process ends on SIGTERM or SIGINT, when its parent is gone, or after
-`runs_per_worker` runs. Before it ends it puts the run it trains aside, with a checkpoint.
+Four threads: the main one trains; one keeps the database informed (heartbeat, lease, runs of lost workers);
+one answers the API's questions; one watches the process (`app.worker.pulse`). The process ends on SIGTERM or
+SIGINT, when its parent is gone, or after `runs_per_worker` runs. Before it ends it puts the run it trains
+aside, with a checkpoint.
 """
 
+import contextlib
 import logging
 import os
 import signal
@@ -15,17 +17,18 @@ from datetime import timedelta
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
-from sqlalchemy import delete, update
+from sqlalchemy import delete
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app.database import Database, utc_now
+from app.errors import RunError
 from app.runs.files import RunFiles
 from app.runs.tables import WorkerRow
 from app.settings import Settings
-from app.sweeps.service import carry_on
 from app.worker import calls
-from app.worker.claim import Claim, claim_run, queue_has_runs, requeue_expired
+from app.worker.claim import Claim, LeaseWatch, claim_run, queue_has_runs, requeue_expired
+from app.worker.pulse import Pulse, Work
 
 if TYPE_CHECKING:
     from app.worker.training_job import TrainingJob
@@ -55,13 +58,14 @@ class Worker:
         self.settings = settings
         self.id = worker_id
         self.database = Database(settings.url_of_database())
+        self.started_at = utc_now()
         self.stopping = threading.Event()
         self.warm = False
         self.job: TrainingJob | None = None
 
     def run(self) -> None:
         """Works until it's told to stop, or has trained as many runs as it may."""
-        self._register()
+        self._write_row()
         heart = threading.Thread(target=self._beat, daemon=True)
         heart.start()
         try:
@@ -73,7 +77,7 @@ class Worker:
             warm_up()
             self.warm = True
             threading.Thread(target=self._answer_calls, args=(known_calls,), daemon=True).start()
-            self._set_state("ready")
+            self._write_row()
             logger.info("worker ready worker=%s", self.id)
             for _ in range(self.settings.runs_per_worker):
                 claim = self._wait_for_run()
@@ -89,6 +93,19 @@ class Worker:
             self._unregister()
             logger.info("worker ended worker=%s", self.id)
 
+    def work(self) -> Work | None:
+        """What the worker is at; None while it waits for a run."""
+        job = self.job
+        if job is not None:
+            return Work(f"run {job.run_id}", job.progress)
+        return None if self.warm else Work("the imports", 0)
+
+    def give_up(self, error: RunError) -> None:
+        """Fails the run that the worker is at, if it's at one; called from another thread."""
+        job = self.job
+        if job is not None:
+            job.give_up(error)
+
     def stop(self) -> None:
         """Makes `run` end soon; may be called from a signal handler or another thread."""
         self.stopping.set()
@@ -97,7 +114,6 @@ class Worker:
         """Claims the next run; None once the worker is to stop."""
         while not self.stopping.is_set():
             try:
-                carry_on(self.database)
                 with self.database.engine.connect() as connection:
                     waiting = queue_has_runs(connection)
                 if waiting:
@@ -112,13 +128,13 @@ class Worker:
         return None
 
     def _beat(self) -> None:
+        watch = LeaseWatch(self.settings.lease_seconds)
         while not self.stopping.wait(HEARTBEAT_SECONDS):
             try:
                 with self.database.writing() as session:
-                    session.execute(
-                        update(WorkerRow).where(WorkerRow.id == self.id).values(heartbeat_at=utc_now())
-                    )
-                    for run_id in requeue_expired(session, self.settings.max_attempts):
+                    self._register(session)
+                    ended = watch.find_ended(session)
+                    for run_id in requeue_expired(session, ended, self.settings.max_attempts):
                         logger.warning("lease ended, worker lost run=%s", run_id)
                     calls.forget_old_calls(session)
                     self._forget_lost_workers(session)
@@ -137,26 +153,27 @@ class Worker:
                 logger.exception("database failed while the worker looked for questions")
                 self.stopping.wait(RETRY_SECONDS)
 
-    def _register(self) -> None:
-        now = utc_now()
-        row = WorkerRow(
-            id=self.id,
-            pid=os.getpid(),
-            hostname=socket.gethostname(),
-            started_at=now,
-            heartbeat_at=now,
-            state="starting",
+    def _register(self, session: Session) -> None:
+        """Writes the worker's row, anew if another took the worker for lost, as when the clock has jumped."""
+        session.merge(
+            WorkerRow(
+                id=self.id,
+                pid=os.getpid(),
+                hostname=socket.gethostname(),
+                started_at=self.started_at,
+                heartbeat_at=utc_now(),
+                state="ready" if self.warm else "starting",
+            )
         )
-        with self.database.writing() as session:
-            session.add(row)
 
     def _forget_lost_workers(self, session: Session) -> None:
-        long_ago = utc_now() - timedelta(seconds=FORGET_AFTER_LEASES * self.settings.lease_seconds)
-        session.execute(delete(WorkerRow).where(WorkerRow.heartbeat_at < long_ago))
+        now, long = utc_now(), timedelta(seconds=FORGET_AFTER_LEASES * self.settings.lease_seconds)
+        # One that is alive, and only seems lost as the clock has jumped, writes its row again.
+        session.execute(delete(WorkerRow).where(~WorkerRow.heartbeat_at.between(now - long, now + long)))
 
-    def _set_state(self, state: str) -> None:
+    def _write_row(self) -> None:
         with self.database.writing() as session:
-            session.execute(update(WorkerRow).where(WorkerRow.id == self.id).values(state=state))
+            self._register(session)
 
     def _unregister(self) -> None:
         with self.database.writing() as session:
@@ -166,8 +183,8 @@ class Worker:
 def run_worker(settings: Settings, worker_id: str) -> NoReturn:
     """The main function of a worker process.
 
-    Its standard input is a pipe from the process that started it: when that process is gone, however it
-    ended, the pipe is closed, and the worker stops.
+    Its standard input is a socket to the process that started it: when that process is gone, however it
+    ended, the socket is closed, and the worker stops.
 
     Args:
         settings: of the service.
@@ -180,9 +197,16 @@ def run_worker(settings: Settings, worker_id: str) -> NoReturn:
         if not worker.warm:
             raise SystemExit(0)  # importing Keras would take seconds more, for nothing
 
+    def leave_for_lost_thread(failure: threading.ExceptHookArgs) -> None:
+        logger.error("a thread failed, worker ends worker=%s", worker.id, exc_info=failure.exc_value)
+        leave(1)
+
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
+    threading.excepthook = leave_for_lost_thread  # a worker without heartbeat, say, only seems to be one
+    parent = _parent_socket()
     threading.Thread(target=_stop_with_parent, args=(worker,), daemon=True).start()
+    Pulse(worker, parent, settings.memory_of_worker(), settings.hang_seconds, leave).start()
     try:
         worker.run()
     except SystemExit:
@@ -199,10 +223,18 @@ def leave(code: int) -> NoReturn:
     os._exit(code)
 
 
+def _parent_socket() -> socket.socket | None:
+    try:
+        return socket.socket(fileno=os.dup(sys.stdin.fileno()))
+    except OSError:  # started by hand, with a terminal or a file there
+        return None
+
+
 def _stop_with_parent(worker: Worker) -> None:
     # The bare descriptor: a thread that waits inside Python's own stdin would hinder the interpreter's end.
-    while os.read(sys.stdin.fileno(), 1):
-        pass
+    with contextlib.suppress(ConnectionResetError):
+        while os.read(sys.stdin.fileno(), 1):
+            pass
     logger.warning("parent is gone, worker stops worker=%s", worker.id)
     worker.stop()
     # Training may be deep in a compilation. Another worker may want the machine, and the lease runs out

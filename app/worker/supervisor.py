@@ -1,4 +1,7 @@
-"""Keeps workers alive: one that ended is replaced, and its run goes to the next at once."""
+"""Keeps workers alive: one that ended is replaced, and its run goes to the next at once.
+
+What a service does from time to time, retention, is started here, too, as each service has a supervisor.
+"""
 
 import logging
 import threading
@@ -11,7 +14,7 @@ from app.database import Database
 from app.ids import new_id
 from app.migrations import migrate
 from app.repair import repair, report_losses
-from app.runs.files import make_folder
+from app.retention import Retention
 from app.runs.tables import WorkerRow
 from app.settings import Settings
 from app.worker.claim import requeue_of_worker
@@ -30,7 +33,6 @@ def build_supervisor(settings: Settings) -> "Supervisor":
 
     What a crash left behind there is repaired.
     """
-    make_folder(settings.data_dir.absolute())
     database = Database(settings.url_of_database())
     migrate(database)
     repair(database, settings.data_dir)
@@ -53,6 +55,7 @@ class Supervisor:
         self._database = database
         self._engine = engine
         self._stopping = threading.Event()
+        self._retention = Retention(settings, database, self._stopping)
         self._threads = [
             threading.Thread(target=self._keep_one_alive, name=f"worker-{place}", daemon=True)
             for place in range(settings.workers)
@@ -60,6 +63,7 @@ class Supervisor:
 
     def start(self) -> None:
         """Starts the workers; returns at once."""
+        self._retention.start()
         for thread in self._threads:
             thread.start()
 
@@ -81,7 +85,10 @@ class Supervisor:
             worker_id = new_id("worker")
             worker = self._engine.start_worker(worker_id)
             while not worker.has_ended() and not self._stopping.wait(LOOK_SECONDS):
-                pass
+                silent = worker.seconds_silent()
+                if silent > self._settings.hang_seconds:
+                    logger.error("worker gives no sign of life worker=%s seconds=%.0f", worker_id, silent)
+                    worker.kill(after_seconds=0)
             if self._stopping.is_set():
                 worker.stop()
             worker.kill(after_seconds=self._settings.stop_seconds)

@@ -46,6 +46,10 @@ class TrainingJob:
         database: where its row is.
         settings: of the service.
         stopping: set when the worker is to stop.
+
+    Attributes:
+        run_id: the run.
+        progress: changes whenever the training gets ahead.
     """
 
     def __init__(
@@ -58,14 +62,22 @@ class TrainingJob:
         self._files = RunFiles(settings.data_dir)
         self._checkpoints = Checkpoints(self._files.checkpoints(claim.run_id))
         self._lost = False
+        self.run_id = claim.run_id
+        self.progress = 0
 
     def run(self) -> None:
         """Trains the run and brings it to its end, whatever that is; raises nothing that a run can cause."""
-        run_id = self._claim.run_id
-        logger.info("run claimed run=%s attempt=%d", run_id, self._claim.attempt)
+        logger.info("run claimed run=%s attempt=%d", self.run_id, self._claim.attempt)
+        try:
+            self._run()
+        except SQLAlchemyError:
+            # Nothing can be stored now, not even this. When the lease has ended the run is tried again.
+            logger.exception("database failed during a run run=%s", self.run_id)
+
+    def _run(self) -> None:
         try:
             self._train()
-            logger.info("run succeeded run=%s", run_id)
+            logger.info("run succeeded run=%s", self.run_id)
         except Interrupted:
             self._put_aside()
         except ClaimLost:
@@ -78,13 +90,12 @@ class TrainingJob:
         except RunError as error:
             self._fail(error.code, error.message, error.pointer)
         except SQLAlchemyError:
-            # Nothing can be stored now, not even this. When the lease has ended the run is tried again.
-            logger.exception("database failed during a run run=%s", run_id)
+            raise
         except OSError as error:
-            logger.exception("files of a run can't be written or read run=%s", run_id)
+            logger.exception("files of a run can't be written or read run=%s", self.run_id)
             self._fail("storage_failed", f"The run's files can't be written or read: {error.strerror}.", None)
         except Exception:  # whatever it is, it ends this run and not the worker
-            logger.exception("run failed unexpectedly run=%s", run_id)
+            logger.exception("run failed unexpectedly run=%s", self.run_id)
             message = "Training ended with an error that Kerb doesn't know; the worker's log has the details."
             self._fail("internal_error", message, None)
 
@@ -93,10 +104,18 @@ class TrainingJob:
         with self._database.writing() as session:
             renew_lease(session, self._claim, self._settings.lease_seconds)
 
+    def give_up(self, error: RunError) -> None:
+        """Fails the run while it's trained; called from another thread, which then ends the process."""
+        try:
+            self._fail(error.code, error.message, error.pointer)
+        except SQLAlchemyError:
+            logger.exception("database failed; the run is tried again run=%s", self.run_id)
+
     # What training calls, a few times a second.
 
     def report(self, block: EpochBlock) -> None:
         """Stores the history of some epochs, and with it how far the run is."""
+        self.progress += 1
         with self._database.writing() as session:
             run = get_claimed_run(session, self._claim)
             covered = (block.first_epoch, block.last_epoch)

@@ -73,6 +73,21 @@ class TestPosting:
         assert run["created_at"].endswith("Z")
         assert client.get(answer.headers["location"]).json() == run
 
+    @pytest.mark.parametrize("path", ["/runs", "/runs/validate"])
+    def test_a_model_that_no_worker_can_hold_is_refused(
+        self, database: Database, tmp_path: Path, path: str
+    ) -> None:
+        document = tiny_document()
+        document["model"]["layers"].insert(0, {"type": "Dense", "units": 10_000})  # 40,001 parameters
+        for most_bytes, status in ((320_007, 422), (320_008, 201 if path == "/runs" else 200)):
+            settings = Settings(data_dir=tmp_path, worker_memory_bytes=most_bytes)
+            with TestClient(create_app(settings)) as client:
+                answer = client.post(path, json=document)
+            assert answer.status_code == status, answer.text
+            if status == 422:
+                assert answer.json()["errors"][0]["pointer"] == "/model"
+                assert "40,001 parameters" in answer.json()["detail"]
+
     def test_the_document_comes_back_with_defaults_and_data(self, client: TestClient) -> None:
         document = tiny_document()
 

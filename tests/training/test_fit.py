@@ -8,9 +8,19 @@ import pytest
 
 from app.errors import Diverged, LossNotDifferentiable
 from app.spec.parsing import parse_run
+from app.training import checkpoint
 from app.training.build import build_model
+from app.training.fit import fit_run
+from app.training.loop import Interrupted
 from app.training.preparation import prepare
-from tests.support.training import Document, changed, fit, fit_with_interruptions, regression_document
+from tests.support.training import (
+    Document,
+    Recorder,
+    changed,
+    fit,
+    fit_with_interruptions,
+    regression_document,
+)
 
 DOCUMENT = regression_document()
 
@@ -234,6 +244,26 @@ def test_a_time_limit_ends_the_run_with_what_was_reached() -> None:
     document = changed(DOCUMENT, fit={"epochs": 10_000_000, "time_limit_seconds": 0.5})
     fitted, recorder = fit(document)
     assert 0 < fitted.epoch == recorder.epochs[-1] < 10_000_000
+
+    # One that dies after that, before its model is stored, has no more time left.
+    epoch, state = recorder.checkpoints[-1]
+    again = Recorder()
+    assert fit_run(parse_run(document), again, state).epoch == epoch == fitted.epoch
+    assert again.blocks == []
+
+
+def test_time_before_an_interruption_counts() -> None:
+    document = changed(DOCUMENT, fit={"epochs": 10_000_000, "time_limit_seconds": 3600})
+    part = Recorder(stop_after=2)
+    with pytest.raises(Interrupted):
+        fit_run(parse_run(document), part)
+    run = prepare(parse_run(document))
+    state, seconds = checkpoint.from_bytes(part.checkpoints[-1][1], like=run.state)
+    assert 0 < seconds < 3600
+
+    late = Recorder()
+    fit_run(parse_run(document), late, checkpoint.to_bytes(state, seconds=3600 - 1e-6))
+    assert len(late.blocks) == 1
 
 
 @pytest.mark.parametrize(("document", "compiled"), [(DOCUMENT, True), (IMAGES, False)])

@@ -1,8 +1,9 @@
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from app.database import Database, utc_now
 from app.runs.service import build_run, cancel_run, create_run
@@ -11,6 +12,7 @@ from app.spec.parsing import parse_run
 from app.worker.claim import (
     Claim,
     ClaimLost,
+    LeaseWatch,
     claim_run,
     end_run,
     get_claimed_run,
@@ -38,10 +40,10 @@ def row(database: Database, run_id: str) -> RunRow:
         return session.get_one(RunRow, run_id)
 
 
-def end_lease(database: Database, run_id: str) -> None:
+def requeue(database: Database, watch: LeaseWatch, max_attempts: int = 5) -> list[str]:
+    """What a worker does once a second: takes runs whose leases have ended."""
     with database.writing() as session:
-        past = utc_now() - timedelta(seconds=1)
-        session.execute(update(RunRow).where(RunRow.id == run_id).values(lease_expires_at=past))
+        return requeue_expired(session, watch.find_ended(session), max_attempts)
 
 
 def test_the_run_that_waited_longest_comes_first(database: Database) -> None:
@@ -75,10 +77,11 @@ def test_a_run_whose_lease_ended_is_queued_again_and_keeps_its_start(database: D
     run_id = enqueue(database)
     first = claim(database)
     started_at = row(database, run_id).started_at
-    end_lease(database, run_id)
+    watch = LeaseWatch(lease_seconds=0.1)
+    assert requeue(database, watch) == []
+    time.sleep(0.15)
 
-    with database.writing() as session:
-        assert requeue_expired(session, max_attempts=5) == [run_id]
+    assert requeue(database, watch) == [run_id]
 
     assert row(database, run_id).status == "queued"
     second = claim(database, "worker_2")
@@ -93,13 +96,47 @@ def test_a_renewed_lease_does_not_end(database: Database) -> None:
     run_id = enqueue(database)
     mine = claim(database)
     assert mine is not None
-    end_lease(database, run_id)
-
-    with database.writing() as session:
-        renew_lease(session, mine, 10)
-        assert requeue_expired(session, max_attempts=5) == []
+    watch = LeaseWatch(lease_seconds=0.1)
+    for _ in range(3):
+        assert requeue(database, watch) == []
+        time.sleep(0.15)
+        with database.writing() as session:
+            renew_lease(session, mine, 10)
 
     assert row(database, run_id).status == "running"
+
+
+def test_a_lease_that_is_renewed_between_the_look_and_the_taking_stays(database: Database) -> None:
+    enqueue(database)
+    mine = claim(database)
+    assert mine is not None
+    watch = LeaseWatch(lease_seconds=0)
+    with database.writing() as session:
+        ended = watch.find_ended(session)
+        renew_lease(session, mine, 10)
+        assert len(ended) == 1
+        assert requeue_expired(session, ended, max_attempts=5) == []
+
+
+@pytest.mark.parametrize("hours", [-10, 10])
+def test_a_clock_that_jumps_takes_no_run_from_who_lives_and_leaves_none_to_who_died(
+    database: Database, monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    living, dead = enqueue(database), enqueue(database)
+    mine = claim(database, "worker_living", lease_seconds=0.1)
+    claim(database, "worker_dead", lease_seconds=0.1)
+    assert mine is not None
+    watch = LeaseWatch(lease_seconds=0.1)
+    assert requeue(database, watch) == []
+
+    monkeypatch.setattr("app.worker.claim.utc_now", lambda: utc_now() + timedelta(hours=hours))
+    time.sleep(0.15)
+    with database.writing() as session:
+        renew_lease(session, mine, 0.1)
+
+    assert requeue(database, watch) == [dead]
+    assert row(database, living).status == "running"
+    assert row(database, dead).status == "queued"
 
 
 def test_runs_of_a_dead_worker_are_queued_at_once(database: Database) -> None:

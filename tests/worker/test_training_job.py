@@ -224,7 +224,7 @@ def test_a_checkpoint_of_another_structure_costs_the_epochs_and_not_the_run(
     if of == "another model":
         document = tiny_document()
         document["model"]["layers"][0]["units"] += 1
-        payload = to_bytes(prepared(document).state)
+        payload = to_bytes(prepared(document).state, seconds=0.0)
     Checkpoints(RunFiles(settings.data_dir).checkpoints(run_id)).save(0, payload)
 
     claim_job(database, settings).run()

@@ -1,0 +1,49 @@
+"""How much memory there is, how much a process has, and what a run needs at least."""
+
+import os
+from pathlib import Path
+
+from app.errors import InvalidDocument
+
+_BYTES_PER_NUMBER = 4
+
+_CGROUP_LIMITS = (
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
+
+
+def machine_memory() -> int:
+    """The memory of this machine in bytes, or of the container, if that may have less."""
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    for path in _CGROUP_LIMITS:
+        try:
+            limit = path.read_text().strip()
+        except OSError:  # no container, or one of the other kind
+            continue
+        if limit.isdigit():
+            memory = min(memory, int(limit))
+    return memory
+
+
+def resident_bytes() -> int:
+    """The memory that this process holds."""
+    resident = Path("/proc/self/statm").read_text().split()[1]
+    return int(resident) * os.sysconf("SC_PAGE_SIZE")
+
+
+def check_fits(parameter_count: int, most_bytes: int) -> None:
+    """Refuses a run that can't fit into a worker's memory, whatever else it needs.
+
+    Training has each parameter at least twice, in the model and in the state of the loop, float32.
+
+    Raises:
+        InvalidDocument: that alone is more.
+    """
+    least_bytes = 2 * _BYTES_PER_NUMBER * parameter_count
+    if least_bytes > most_bytes:
+        raise InvalidDocument.at(
+            "/model",
+            f"Expected a model that a worker can train in {most_bytes:,} bytes of memory; received one of "
+            f"{parameter_count:,} parameters, which take {least_bytes:,} bytes and more.",
+        )

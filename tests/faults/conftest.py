@@ -1,0 +1,40 @@
+"""Fixtures of the fault suite, whose length is set by `KERB_FAULT_ROUNDS`: see docs/durability.md."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.database import Database
+
+
+@pytest.fixture(scope="session")
+def rounds() -> int:
+    """How often a fault is repeated, each time at another moment."""
+    return int(os.environ.get("KERB_FAULT_ROUNDS", "1"))
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path, migrated_file: Path) -> Iterator[Path]:
+    """A data folder with an empty database, on a disk of its own of 4 MB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("file systems can't be mounted here")
+    try:
+        shutil.copy(migrated_file, folder / "kerb.db")
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.fixture
+def small_database(small_disk: Path) -> Iterator[Database]:
+    """The database on the small disk."""
+    database = Database(f"sqlite:///{small_disk / 'kerb.db'}")
+    yield database
+    database.close()
