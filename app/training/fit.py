@@ -9,6 +9,7 @@ from typing import Any
 import keras
 from numpy.typing import NDArray
 
+from app.spec.constraints import Constraint
 from app.spec.dataset import RunData
 from app.spec.features import FittedFeature
 from app.spec.run import RunSpec
@@ -42,6 +43,7 @@ class FittedRun:
         samples: some rows of raw input by name, on which exported files are compared.
         fitted: what the model does to raw values, by input name; of inputs of stored columns only.
         verdicts: one a declared limit, on the training data.
+        guarantees: the limits that every prediction holds, as the model projects it onto them.
         continuation: what another run may start from.
     """
 
@@ -52,6 +54,7 @@ class FittedRun:
     samples: Arrays
     fitted: dict[str, tuple[FittedFeature, ...]]
     verdicts: list[dict[str, Any]]
+    guarantees: list[Constraint]
     continuation: bytes
 
 
@@ -95,7 +98,7 @@ def fit_run(
     state = run_epochs(run.program, state, run.rows, run.objective.strengths, options, reporter)
     epoch = load_served_weights(run, state)
     # Those that are held by projection are in the model already, as it was trained with them.
-    added = [limit for limit in run.limits if limit.constraint.guarantee and limit.method != "projection"]
+    added = [limit for limit in run.limits if limit.projects and not limit.trains_projected]
     served = guaranteed_model(run.model, added)
     predictions = {name: predict(served, split.inputs) for name, split in run.splits.items()}
     statistics = summarize(spec, run, predictions)
@@ -115,6 +118,7 @@ def fit_run(
         },
         fitted=run.fitted,
         verdicts=verdicts,
+        guarantees=[limit.constraint for limit in run.limits if limit.projects],
         continuation=warm_start.to_bytes(run.tapped, run.limits, state["constraints"]),
     )
 

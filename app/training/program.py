@@ -21,6 +21,7 @@ import tensorflow as tf
 from app.training.augmentation import Augmentation
 from app.training.batches import Rows, Schedule, State, gather_batches, take, walk_batches
 from app.training.callbacks import EarlyStop, Plateau
+from app.training.constraints.calibration import measured_strengths
 from app.training.constraints.enforcement import Enforcement
 from app.training.evaluation import input_of
 from app.training.metrics import BuiltMetric
@@ -348,7 +349,9 @@ class Program:
         def total(batch: Batch) -> tf.Tensor:
             return self.objective.evaluate(batch, strengths).total
 
-        return enforcement.strengths(constraints, some["constraints"], batch_of, total, trainable)
+        return measured_strengths(
+            enforcement.limits, constraints, some["constraints"], batch_of, total, trainable
+        )
 
     def _evaluate(self, state: State, rows: Rows, strengths: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """The figures of the validation rows with the weights as they are, float32 `(figures,)`."""

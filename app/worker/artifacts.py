@@ -69,8 +69,7 @@ def write_model(fitted: FittedRun, spec: RunSpec, folder: Path) -> dict[str, Any
         ),
         guarantees=tuple(
             constraint.model_dump(mode="json", include={"quantity", constraint.limit_field})
-            for constraint in spec.constraints
-            if constraint.projects
+            for constraint in fitted.guarantees
         ),
     )
     write_signature(signature, folder)

@@ -1,8 +1,17 @@
 """How strongly residuals are pushed: ρ, measured from the loss, so that nobody has to give it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import tensorflow as tf
+
+from app.training.batches import Rows
+from app.training.constraints.limit import Limit
+from app.training.constraints.residuals import Residuals
+from app.training.constraints.sums import sum_of_means
+from app.training.terms import Batch
+
+State = dict[str, Any]
 
 STRENGTH = 4.0
 """ρ over the curvature of the loss: each settled step of λ then leaves a fifth of its error."""
@@ -42,3 +51,53 @@ def strength_of(
     force = tf.maximum(bend, tf.abs(tangent))
     strength = tf.clip_by_value(STRENGTH * tf.math.divide_no_nan(force, 2 * square), 1e-6, 1e6)
     return tf.stack([strength, tf.math.divide_no_nan(bend, 2 * square)])
+
+
+def measured_strengths(
+    limits: Sequence[Limit],
+    state: State,
+    rows: list[list[Rows]],
+    batch_of: Callable[[list[tf.Tensor]], Batch],
+    total: Callable[[Batch], tf.Tensor],
+    weights: list[tf.Tensor],
+) -> list[list[tf.Tensor]]:
+    """ρ of each kind of residuals.
+
+    Args:
+        limits: of the run.
+        state: with the residuals that must hold.
+        rows: of `by_row`, for the samples of the batch.
+        batch_of: the batch that trainable weights give.
+        total: f on a batch.
+        weights: the trainable weights.
+    """
+
+    def deviation(residuals: Residuals, own: State, part: Rows, batch: Batch) -> tf.Tensor:
+        values = residuals.value(batch)
+        if residuals.aggregate:
+            return 0.5 * tf.square(tf.reduce_mean(values))
+        values += own["margin"]
+        breaking = tf.nn.relu(values) * part["held"]
+        any_breaks = tf.reduce_max(breaking) > 0
+        counting = values if residuals.equality else tf.where(any_breaks, breaking, values)
+        return 0.5 * sum_of_means(tf.square(counting) * part["held"])
+
+    with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
+        tape.watch(weights)
+        batch = batch_of(weights)
+        before = total(batch)
+        squares = [
+            [
+                deviation(r, own, part, batch)
+                for r, own, part in zip(limit.residuals, states, parts, strict=True)
+            ]
+            for limit, states, parts in zip(limits, state["limits"], rows, strict=True)
+        ]
+    zero = tf.UnconnectedGradients.ZERO
+    slope = tape.gradient(before, weights, unconnected_gradients=zero)
+
+    def strength(square: tf.Tensor) -> tf.Tensor:
+        normal = tape.gradient(square, weights, unconnected_gradients=zero)
+        return strength_of(lambda moved: total(batch_of(moved)), before, slope, square, normal, weights)
+
+    return [[strength(square) for square in by_limit] for by_limit in squares]

@@ -15,19 +15,16 @@ and so has the units of the loss over those of the limit squared, whatever they 
 Everything that changes is in the state, a nest of tensors of fixed shapes.
 """
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
 
-from app.spec.quantities import ActivationSparsity, ElementsAbove, WeightSparsity
+from app.spec.quantities import WeightSparsity
 from app.spec.rates import Rate
 from app.training.batches import Rows
-from app.training.constraints import multipliers, pruning
-from app.training.constraints.calibration import STRENGTH, strength_of
-from app.training.constraints.exemptions import must_hold
-from app.training.constraints.limit import Limit
+from app.training.constraints import movement, multipliers, pruning, timing
+from app.training.constraints.limit import LEARNING, PENALTIES, Limit
 from app.training.constraints.limits import is_held, slack_of, value_of
 from app.training.constraints.pruning import kernel_paths
 from app.training.constraints.residuals import Residuals
@@ -38,49 +35,6 @@ from app.training.quantities import rate_counts, rate_of_counts, sample_values
 from app.training.terms import Batch
 
 State = dict[str, Any]
-
-FREE_SHARE, FREE_SHARE_TO_CHOOSE = 0.2, 0.4
-"""Of the epochs, at most; the model fits freely for so long. The longer time is for exact penalties, for
-counts, and for limits that exempt samples: what is exempt should be right."""
-
-LOOK_SHARE = 0.05
-"""Of the epochs; so often it is looked whether free fitting has come to rest."""
-
-AT_REST = 0.002
-"""Of all that the loss has fallen by; a window that adds less is rest."""
-
-FROZEN_SHARE = 0.7
-"""Of the epochs; then it no longer changes which residuals are exempt."""
-
-SETTLING_SHARE, LAST_STEP = 0.1, 0.02
-"""Of the epochs, the last, in which steps get shorter; and how much of a step is left in the end."""
-
-LEAST_BEND = 0.1
-"""Of the curvature that ρ stands for; one that is measured lower may be an accident of a flat direction."""
-
-PACE_DECAY = 0.8
-"""Of the running mean of the residuals' change."""
-
-MARGIN, LEAST_MARGIN, MOST_MARGIN = 1e-3, 1e-5, 0.3
-"""How far inside its limit a residual is driven, over its root mean square when ρ is measured."""
-
-LEAST_SIZE = 1e-3
-"""Of residuals, where they are all nearly 0 when ρ is measured."""
-
-GROWTH, MOST_GROWTH = 0.3, 1000.0
-"""Of ρ, while a violation doesn't fall, in an epoch in which λ moves all the way by ρ·e; and in all."""
-
-FIRST_WEIGHT = 0.1
-"""The weight that an exact penalty begins with, over what ρ makes of residuals of the usual size."""
-
-RISING, FALLING = 1.05, 0.99
-"""Of that weight, after an epoch that breaks the limit and after one that holds it."""
-
-FORCE_DECAY = 0.9
-"""Of the running mean of what an exact penalty pushes with."""
-
-WIDENING, NARROWING = 1.1, 0.97
-"""Of the margin, after an epoch that breaks the limit and after one that holds it."""
 
 
 class Enforcement:
@@ -120,7 +74,7 @@ class Enforcement:
         return {
             "epochs": tf.constant(epochs, tf.int32),
             "epoch": tf.constant(0, tf.int32),
-            "active": tf.constant(not any(limit.method in _LEARNING for limit in self.limits)),
+            "active": tf.constant(not any(limit.method in LEARNING for limit in self.limits)),
             "start": tf.constant(0, tf.int32),
             "ready": tf.constant(False),
             "warm": tf.constant(False),
@@ -131,11 +85,7 @@ class Enforcement:
                 if isinstance(limit.constraint.quantity, WeightSparsity)
                 for path in kernel_paths(limit.constraint.quantity.of, example.weights)
             },
-            "fall": {
-                "sum": tf.constant(0.0),
-                "first": tf.constant(0.0),
-                "last": tf.constant(float("inf")),
-            },
+            "fall": timing.initial_fall(),
             "limits": [
                 [self._initial(residuals, example, price) for residuals in limit.residuals]
                 for limit, price in zip(self.limits, prices, strict=True)
@@ -151,19 +101,7 @@ class Enforcement:
     def _initial(self, residuals: Residuals, example: Batch, price: float) -> State:
         units = 1 if residuals.aggregate else residuals.value(example).shape[1]
         shape = (1 if residuals.aggregate else self.samples, units)
-        return {
-            "multiplier": tf.fill(shape, price),
-            "held": tf.ones(shape),
-            "residual": tf.zeros(shape),
-            "pace": tf.zeros(shape),
-            "strength": tf.constant(0.0),
-            "curvature": tf.constant(0.0),
-            "measured": tf.constant(0.0),
-            "usual": tf.constant(0.0),
-            "size": tf.constant(0.0),
-            "margin": tf.constant(0.0),
-            "mean": tf.zeros((2,)),
-        }
+        return movement.initial(residuals, shape, price)
 
     # A step
 
@@ -221,14 +159,14 @@ class Enforcement:
             now = tf.stop_gradient(tf.reduce_mean(truth)) + margin
             mean += self.newest_share * (now - mean)
             multiplier = own["multiplier"][0, 0]
-            if limit.method in _PENALTIES:
+            if limit.method in PENALTIES:
                 weight = multiplier if limit.method == "penalty" else own["strength"]
                 force = weight * (tf.sign(mean) if equality else tf.cast(mean > 0, tf.float32))
             else:
                 force = multipliers.augmented_force(multiplier, mean, strength, equality)
             return tf.stop_gradient(force) * tf.reduce_mean(values), mean
         values += margin
-        if limit.method in _PENALTIES:
+        if limit.method in PENALTIES:
             weight = part["multiplier"] if limit.method == "penalty" else own["strength"]
             price = weight * (tf.abs(values) if equality else tf.nn.relu(values))
         elif limit.method == "lagrangian":
@@ -238,13 +176,8 @@ class Enforcement:
         return sum_of_means(price * part["held"]), mean
 
     def step_share(self, state: State) -> tf.Tensor:
-        """How much of a step is taken, float32 `()`: less and less of it in the last epochs.
-
-        What limits push to and fro, and batches, comes to rest so, as it can't with steps of one length.
-        """
-        left = 1 - tf.cast(state["epoch"], tf.float32) / tf.cast(state["epochs"], tf.float32)
-        way = tf.clip_by_value(1 - left / SETTLING_SHARE, 0.0, 1.0)
-        return LAST_STEP + (1 - LAST_STEP) * 0.5 * (1 + tf.cos(math.pi * way))
+        """How much of a step is taken, float32 `()`."""
+        return timing.step_share(self.limits, state)
 
     def project(self, weights: Mapping[str, tf.Tensor], state: State) -> list[tf.Tensor]:
         """The weights after a step, those that were pruned zero again; in their order."""
@@ -279,54 +212,6 @@ class Enforcement:
                 kept |= pruning.kept({path: weights[path] for path in chosen}, share, ramp)
         state = {**state, "kept": kept}
         return state, self.project(weights, state)
-
-    def strengths(
-        self,
-        state: State,
-        rows: list[list[Rows]],
-        batch_of: Callable[[list[tf.Tensor]], Batch],
-        total: Callable[[Batch], tf.Tensor],
-        weights: list[tf.Tensor],
-    ) -> list[list[tf.Tensor]]:
-        """ρ of each kind of residuals.
-
-        Args:
-            state: with the residuals that must hold.
-            rows: of `by_row`, for the samples of the batch.
-            batch_of: the batch that trainable weights give.
-            total: f on a batch.
-            weights: the trainable weights.
-        """
-
-        def deviation(residuals: Residuals, own: State, part: Rows, batch: Batch) -> tf.Tensor:
-            values = residuals.value(batch)
-            if residuals.aggregate:
-                return 0.5 * tf.square(tf.reduce_mean(values))
-            values += own["margin"]
-            breaking = tf.nn.relu(values) * part["held"]
-            any_breaks = tf.reduce_max(breaking) > 0
-            counting = values if residuals.equality else tf.where(any_breaks, breaking, values)
-            return 0.5 * sum_of_means(tf.square(counting) * part["held"])
-
-        with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
-            tape.watch(weights)
-            batch = batch_of(weights)
-            before = total(batch)
-            squares = [
-                [
-                    deviation(r, own, part, batch)
-                    for r, own, part in zip(limit.residuals, states, parts, strict=True)
-                ]
-                for limit, states, parts in zip(self.limits, state["limits"], rows, strict=True)
-            ]
-        zero = tf.UnconnectedGradients.ZERO
-        slope = tape.gradient(before, weights, unconnected_gradients=zero)
-
-        def strength(square: tf.Tensor) -> tf.Tensor:
-            normal = tape.gradient(square, weights, unconnected_gradients=zero)
-            return strength_of(lambda moved: total(batch_of(moved)), before, slope, square, normal, weights)
-
-        return [[strength(square) for square in by_limit] for by_limit in squares]
 
     def measure(self, batch: Batch) -> list[State]:
         """What is truly counted on the samples of a batch, and their residuals."""
@@ -365,38 +250,24 @@ class Enforcement:
         values = [self._value(limit, m["true"]) for limit, m in zip(self.limits, measured, strict=True)]
         slacks = [slack_of(limit.constraint, v) for limit, v in zip(self.limits, values, strict=True)]
         held = [is_held(limit.constraint, s) for limit, s in zip(self.limits, slacks, strict=True)]
-        fall, sets_in = self._sets_in(state, loss, epoch)
-        # When the limits set in, then now and then, in the end no more.
-        frozen = tf.cast(epoch, tf.float32) > FROZEN_SHARE * tf.cast(state["epochs"], tf.float32)
-        window = tf.maximum(1, tf.cast(LOOK_SHARE * tf.cast(state["epochs"], tf.float32), tf.int32))
-        chooses = sets_in | (epoch == 1) | (state["active"] & (epoch % window == 0) & ~frozen)
+        fall, sets_in = timing.sets_in(self.limits, state, loss, epoch)
+        start = tf.where(sets_in, epoch, state["start"])
+        moment = self._moment(state, sets_in, start, epoch)
         limits = [
             [
-                self._observed(limit, residuals, own, m, sets_in, chooses)
+                movement.observed(limit, residuals, own, m, moment)
                 for residuals, own, m in zip(limit.residuals, states, found["residuals"], strict=True)
             ]
             for limit, states, found in zip(self.limits, state["limits"], measured, strict=True)
         ]
-        active = state["active"] | sets_in
-        start = tf.where(sets_in, epoch, state["start"])
         strengths = tf.cond(
             sets_in,
             lambda: calibrate({**state, "limits": limits, "active": sets_in}),
             lambda: [[tf.stack([own["measured"], own["curvature"]]) for own in states] for states in limits],
         )
-        elapsed = tf.cast(epoch - start, tf.float32)
-        rate = tf.clip_by_value(20.0 / tf.cast(state["epochs"] - start + 1, tf.float32), 0.005, 0.5)
         limits = [
             [
-                self._moved(
-                    limit,
-                    residuals,
-                    _measured_by(limit, own, s, sets_in),
-                    active,
-                    good,
-                    rate,
-                    elapsed,
-                )
+                movement.moved(limit, residuals, movement.measured_by(limit, own, s, sets_in), good, moment)
                 for residuals, own, s in zip(limit.residuals, states, found, strict=True)
             ]
             for limit, states, found, good in zip(self.limits, limits, strengths, held, strict=True)
@@ -410,9 +281,9 @@ class Enforcement:
         following = {
             **state,
             "epoch": epoch,
-            "active": active,
+            "active": moment.active,
             "start": start,
-            "ready": active & best["found"],
+            "ready": moment.active & best["found"],
             "watch": watch,
             "fall": fall,
             "limits": limits,
@@ -420,152 +291,27 @@ class Enforcement:
         }
         return following, tf.stack(figures)
 
+    def _moment(
+        self, state: State, sets_in: tf.Tensor, start: tf.Tensor, epoch: tf.Tensor
+    ) -> movement.Moment:
+        epochs = state["epochs"]
+        # When the limits set in, then now and then, in the end no more.
+        frozen = tf.cast(epoch, tf.float32) > timing.FROZEN_SHARE * tf.cast(epochs, tf.float32)
+        now_and_then = state["active"] & (epoch % timing.window_of(epochs) == 0) & ~frozen
+        return movement.Moment(
+            sets_in=sets_in,
+            active=state["active"] | sets_in,
+            chooses=sets_in | (epoch == 1) | now_and_then,
+            relief=timing.relief_of(state, start, epoch),
+            rate=tf.clip_by_value(20.0 / tf.cast(epochs - start + 1, tf.float32), 0.005, 0.5),
+            elapsed=tf.cast(epoch - start, tf.float32),
+        )
+
     def _value(self, limit: Limit, true: tf.Tensor) -> tf.Tensor:
         quantity = limit.constraint.quantity
         if isinstance(quantity, Rate):
             return rate_of_counts(quantity, tf.reduce_sum(true, axis=0))
         return value_of(limit.constraint, true)
-
-    def _sets_in(self, state: State, loss: tf.Tensor, epoch: tf.Tensor) -> tuple[State, tf.Tensor]:
-        """Whether free fitting ends with this epoch, by the means of the loss over windows of epochs."""
-        fall = state["fall"]
-        total = tf.cast(state["epochs"], tf.float32)
-        window = tf.maximum(1, tf.cast(LOOK_SHARE * total, tf.int32))
-        closes = epoch % window == 0
-        sum_now = fall["sum"] + loss
-        mean = sum_now / tf.cast(window, tf.float32)
-        first = tf.where(epoch == 1, loss, fall["first"])
-        gained = fall["last"] - mean
-        rests = closes & (epoch > window) & (gained <= AT_REST * (first - mean))
-        chooses = any(
-            limit.method == "exact_penalty"
-            or isinstance(limit.constraint.quantity, ElementsAbove | ActivationSparsity)
-            or any(r.rows_that_may_break for r in limit.residuals)
-            for limit in self.limits
-        )
-        share = FREE_SHARE_TO_CHOOSE if chooses else FREE_SHARE
-        late = tf.cast(epoch, tf.float32) >= tf.floor(share * total)
-        following = {
-            "sum": tf.where(closes, 0.0, sum_now),
-            "first": first,
-            "last": tf.where(closes, mean, fall["last"]),
-        }
-        return following, (rests | late | state["warm"]) & ~state["active"]
-
-    def _observed(
-        self,
-        limit: Limit,
-        residuals: Residuals,
-        own: State,
-        measured: State,
-        sets_in: tf.Tensor,
-        chooses: tf.Tensor,
-    ) -> State:
-        """The residuals of all samples with their margin, and which of them must hold."""
-        values = measured["value"]  # (samples, units)
-        if residuals.aggregate:
-            both = tf.stack([tf.reduce_mean(values), tf.reduce_mean(measured["truth"])])
-            values = both[1][None, None]
-            size = tf.where(sets_in, tf.maximum(tf.abs(both[1]), LEAST_SIZE), own["size"])
-            held = tf.ones_like(values)
-        else:
-            both = tf.zeros((2,))
-
-            def choose() -> tf.Tensor:
-                # Where the residual would be if nothing pushed it: what is pushed may deserve to be exempt.
-                bend = tf.maximum(own["curvature"], LEAST_BEND * own["strength"] / STRENGTH)
-                pushed = tf.math.divide_no_nan(own["multiplier"], bend)
-                unpushed = values if limit.method in _PENALTIES else values + pushed
-                return must_hold(
-                    residuals, tf.abs(unpushed) if residuals.equality else unpushed, measured.get("counted")
-                )
-
-            held = choose() if limit.method in _PENALTIES else tf.cond(chooses, choose, lambda: own["held"])
-            size = tf.cond(sets_in, lambda: _size_of(values, held), lambda: own["size"])
-        margin = tf.where(sets_in, MARGIN * size, own["margin"])
-        if limit.method == "penalty":
-            margin = tf.zeros_like(margin)
-        if not residuals.equality:
-            values = values + margin
-        pace = PACE_DECAY * own["pace"] + (1 - PACE_DECAY) * (values - own["residual"])
-        return {
-            **own,
-            "held": held,
-            "residual": values,
-            "pace": tf.where(sets_in, tf.zeros_like(pace), pace),
-            "size": size,
-            "margin": margin,
-            "mean": both,
-        }
-
-    def _moved(
-        self,
-        limit: Limit,
-        residuals: Residuals,
-        own: State,
-        active: tf.Tensor,
-        good: tf.Tensor,
-        rate: tf.Tensor,
-        elapsed: tf.Tensor,
-    ) -> State:
-        """The multipliers and the margin after an epoch."""
-        if limit.method == "penalty":
-            return own
-        factor = tf.where(good, NARROWING, WIDENING)
-        margin = tf.clip_by_value(
-            own["margin"] * factor, LEAST_MARGIN * own["size"], MOST_MARGIN * own["size"]
-        )
-        own = {**own, "margin": tf.where(active, margin, own["margin"])}
-        values, multiplier = own["residual"], own["multiplier"]
-        if limit.method == "exact_penalty":
-            strength = own["strength"] * tf.where(good, FALLING, RISING)
-            breaks = tf.sign(values) if residuals.equality else tf.cast(values > 0, tf.float32)
-            moved = FORCE_DECAY * multiplier + (1 - FORCE_DECAY) * strength * breaks
-            moved *= own["held"]
-            return {
-                **own,
-                "multiplier": tf.where(active, moved, multiplier),
-                "strength": tf.where(active, strength, own["strength"]),
-            }
-        waits = multipliers.follows(values, own["pace"], 10.0 + 0.5 * elapsed)
-        breaking = (tf.abs(values) if residuals.equality else tf.nn.relu(values)) * own["held"]
-        amount = sum_of_means(breaking) / breaking.shape[1]
-        usual = tf.where(own["usual"] > 0, own["usual"] + 0.05 * (amount - own["usual"]), amount)
-        growth = tf.where(good, 1 - rate * GROWTH, tf.where(amount > 0.8 * usual, 1 + rate * GROWTH, 1.0))
-        strength = tf.clip_by_value(own["strength"] * growth, own["measured"], MOST_GROWTH * own["measured"])
-        step = rate * strength
-        if limit.method == "lagrangian":
-            # The pace is the change of the residuals' running mean, ν = PACE_DECAY.
-            moved = multipliers.controlled(multiplier, values, own["pace"], step, equality=residuals.equality)
-        else:
-            moved = multipliers.ascended(multiplier, values, step, residuals.equality)
-        moved = tf.where(waits, multiplier, moved) * own["held"]
-        return {
-            **own,
-            "multiplier": tf.where(active, moved, multiplier),
-            "strength": tf.where(active, strength, own["strength"]),
-            "usual": tf.where(active, usual, own["usual"]),
-        }
-
-
-def _size_of(values: tf.Tensor, held: tf.Tensor) -> tf.Tensor:
-    """The root mean square of the residuals that break their limit, or of all if none does, `()`."""
-    breaking = tf.nn.relu(values) * held
-    broken = tf.reduce_sum(tf.cast(breaking > 0, tf.float32))
-    mean_square = tf.where(
-        broken > 0,
-        tf.math.divide_no_nan(tf.reduce_sum(tf.square(breaking)), broken),
-        tf.reduce_mean(tf.square(values)),
-    )
-    return tf.maximum(tf.sqrt(mean_square), LEAST_SIZE)
-
-
-def _measured_by(limit: Limit, own: State, strength: tf.Tensor, sets_in: tf.Tensor) -> State:
-    """The state with ρ, or the weight of an exact penalty, as it was measured when the limits set in."""
-    measured, curvature = strength[0], strength[1]
-    first = FIRST_WEIGHT * measured * own["size"] if limit.method == "exact_penalty" else measured
-    now = tf.where(sets_in, first, own["strength"])
-    return {**own, "strength": now, "measured": measured, "curvature": curvature}
 
 
 def price(states: list[State]) -> tf.Tensor:
@@ -577,11 +323,6 @@ def price(states: list[State]) -> tf.Tensor:
     if not states:
         return tf.constant(0.0)
     return tf.add_n([sum_of_means(own["multiplier"]) for own in states])
-
-
-_LEARNING = ("lagrangian", "augmented_lagrangian", "exact_penalty")
-
-_PENALTIES = ("penalty", "exact_penalty")
 
 
 def _measured(residuals: Residuals, batch: Batch) -> Mapping[str, tf.Tensor]:

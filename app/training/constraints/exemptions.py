@@ -3,18 +3,28 @@
 import tensorflow as tf
 
 from app.training.constraints.residuals import Residuals
+from app.training.constraints.sums import count_true
 
-HALVINGS = 50
+HALVINGS = 26
 """Of the range in which a threshold is sought: more than float32 has digits for."""
 
 
-def must_hold(residuals: Residuals, values: tf.Tensor, counted: tf.Tensor | None) -> tf.Tensor:
+def must_hold(
+    residuals: Residuals,
+    values: tf.Tensor,
+    counted: tf.Tensor | None,
+    relief: tf.Tensor | None = None,
+    broken: tf.Tensor | None = None,
+) -> tf.Tensor:
     """1 for each residual that must hold, 0 for the others.
 
     Args:
         residuals: say how many needn't.
         values: of all samples, float32 `(samples, units)`; the largest are exempt first.
         counted: bool of that shape, which of them the limit is about; None for all.
+        relief: how much of what was broken at first, beyond what may be, is exempt still, `()`; None for
+            nothing of it.
+        broken: how many were, float64 `()`.
     """
     held = tf.ones_like(values) if counted is None else tf.cast(counted, values.dtype)
     lowest = tf.where(held > 0, values, values.dtype.min)
@@ -22,7 +32,9 @@ def must_hold(residuals: Residuals, values: tf.Tensor, counted: tf.Tensor | None
     if breaking:
         held *= 1 - largest_in_rows(lowest, breaking)
     if residuals.may_break is not None:
-        allowed = residuals.may_break(tf.reduce_sum(tf.cast(held, tf.float64)))
+        allowed = residuals.may_break(count_true(held > 0))
+        if relief is not None and broken is not None:
+            allowed += tf.cast(relief, tf.float64) * tf.nn.relu(broken - allowed)
         held *= tf.cast(lowest <= threshold_with_at_most(lowest, allowed), values.dtype)
     if residuals.rows_that_may_break:
         badness = tf.reduce_sum(tf.nn.relu(values) * held, axis=1)[None]  # (1, samples)
@@ -46,15 +58,15 @@ def largest_in_rows(values: tf.Tensor, count: int) -> tf.Tensor:
     return above + equal * tf.cast(tf.cumsum(equal, axis=1) <= places, values.dtype)
 
 
-def threshold_with_at_most(values: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
-    """A number that at most `count` of the values are greater than, and of such numbers the least.
+def threshold_with_at_most(values: tf.Tensor, most: tf.Tensor) -> tf.Tensor:
+    """A number that at most `most` of the values are greater than, and of such numbers the least.
 
     Equal values are on the same side of it, as a model can't tell equal samples apart. By bisection, which a
     compiled loop does quicker than sorting.
 
     Args:
-        values: float32, any shape.
-        count: float64 `()`.
+        values: float32 `(samples, units)`.
+        most: float64 `()`.
     """
     low = tf.reduce_min(tf.where(values > values.dtype.min, values, values.dtype.max))
     high = tf.reduce_max(values)
@@ -62,7 +74,7 @@ def threshold_with_at_most(values: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
 
     def halve(_: int, low: tf.Tensor, high: tf.Tensor) -> tuple[int, tf.Tensor, tf.Tensor]:
         middle = 0.5 * (low + high)
-        few = tf.reduce_sum(tf.cast(values > middle, tf.float64)) <= count
+        few = count_true(values > middle) <= most
         return _ + 1, tf.where(few, low, middle), tf.where(few, middle, high)
 
     return tf.while_loop(lambda step, *_: step < HALVINGS, halve, (0, low, high))[2]

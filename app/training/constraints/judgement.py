@@ -51,7 +51,7 @@ def judge(
                 **measurement(limit.constraint, _values(limit, model, split, predictions[name])),
                 "multiplier": _price(states),
                 "method": limit.method,
-                "guarantee": limit.constraint.projects,
+                "guarantee": limit.projects,
             }
             for limit, states in zip(limits, state["limits"], strict=True)
         ]

@@ -16,6 +16,7 @@ from app.training.constraints.limit import Limit
 from app.training.export import export
 from app.training.quantities import sample_values
 from app.training.terms import Batch
+from tests.support.training import fit
 
 ROWS, ELEMENTS = 1_000_000, 4
 
@@ -110,3 +111,32 @@ def test_exported_files_project_too(name: str, tmp_path: Any) -> None:
     report = export(model, {"x": rows}, tmp_path)
     assert report.onnx, report.reason
     assert (tmp_path / "model.onnx").exists()
+
+
+def test_an_equation_of_every_sample_is_trained_as_a_projection() -> None:
+    random = np.random.default_rng(3)
+    x = random.normal(size=(128, 3))
+    y = np.tanh(x @ random.normal(size=(3, 2)))
+    y = np.hstack([y, 1 - y.sum(axis=1, keepdims=True)]) + random.normal(scale=0.1, size=(128, 3))
+    equation = {"quantity": {"type": "linear", "coefficients": [1, 1, 1]}, "equals": 1}
+    document = {
+        "dataset": {"inline": {"x": x.tolist(), "y": y.tolist()}},
+        "model": {
+            "layers": [{"type": "Dense", "units": 8, "activation": "tanh"}, {"type": "Dense", "units": 3}]
+        },
+        "loss": "mean_squared_error",
+        "constraints": [{**equation, "over": "every_sample"}],
+        "optimizer": {"type": "Adam", "learning_rate": 0.01},
+        "fit": {"epochs": 100, "batch_size": 32},
+    }
+
+    run, _ = fit(document)
+
+    assert run.verdicts[0]["method"] == "projection"
+    assert run.verdicts[0]["guarantee"]
+    np.testing.assert_allclose(run.predictions["train"]["dense_1"].sum(axis=1), 1, atol=1e-6)
+    free, _ = fit({**document, "constraints": []})
+    after = free.predictions["train"]["dense_1"]
+    after = after + (1 - after.sum(axis=1, keepdims=True)) / 3
+    projected_in_the_end = np.square(after - y).mean()
+    assert np.square(run.predictions["train"]["dense_1"] - y).mean() <= 1.01 * projected_in_the_end
