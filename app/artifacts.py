@@ -73,6 +73,8 @@ class Signature(BaseModel):
     """The inputs, in the model's order."""
     outputs: tuple[TensorSignature, ...] = Field(min_length=1)
     """The outputs, in the model's order."""
+    activations: tuple[TensorSignature, ...] = ()
+    """What the layers put out, by layer name; empty where their activations can't be had."""
     parameters: int = Field(ge=0)
     """How many numbers the model has learned."""
     thresholds: tuple[float, ...] = (0.5,)

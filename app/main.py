@@ -28,6 +28,7 @@ from app.settings import Settings
 from app.shortcut import PredictionShortcut
 from app.starting import ALIVE
 from app.state import State
+from app.sweeps.endpoints import router as sweeps_router
 from app.tensorflow_serving.endpoints import router as tensorflow_serving_router
 
 
@@ -62,6 +63,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(evaluations_router)
     app.include_router(models_router)
     app.include_router(datasets_router)
+    app.include_router(sweeps_router)
     app.include_router(losses_router)
     app.include_router(predictions_router)
     app.include_router(open_inference_router)

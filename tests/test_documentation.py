@@ -17,6 +17,7 @@ from app.spec.checks import check_run
 from app.spec.described_dataset import ColumnDescription, DatasetDescription
 from app.spec.loss_evaluation import LossEvaluation
 from app.spec.parsing import parse, parse_run
+from app.sweeps.documents import SweepSpec
 
 PEOPLE = DatasetDescription(
     100,
@@ -93,6 +94,8 @@ def test_json_samples_are_strict_json(path: Path) -> None:
         document = json.loads(sample)
         if {"dataset", "model"} <= document.keys():
             check_run(parse_run(sample.encode()), PEOPLE if "id" in document["dataset"] else None)
+        elif "base" in document:
+            parse(SweepSpec, sample.encode())
         elif {"loss", "y_true"} <= document.keys():
             parse(LossEvaluation, sample.encode())
 

@@ -16,6 +16,8 @@ class Evaluated(BaseModel):
     """How many samples were scored."""
     elements_above: list[dict[str, Any]]
     """For each threshold, as in the run's statistics."""
+    activation_sparsity: dict[str, dict[str, float | None]] | None = None
+    """By layer, as in the run's statistics; not of a run whose layers' activations couldn't be exported."""
     constraints: list[dict[str, Any]] | None = None
     """Where the run's limits stand on these data; only with limits."""
 

@@ -1,12 +1,13 @@
 """Scores whole parts of data and counts. Knows no HTTP."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from app.errors import InvalidDocument, NotFound
 from app.evaluations.documents import Evaluation
+from app.predictions.layer_sparsity import LayerSparsity
 from app.predictions.limits import limits_held
 from app.predictions.scorers import Scorer
 from app.predictions.sessions import Array
@@ -30,15 +31,28 @@ def parts_of(spec: RunSpec, scorer: Scorer, own: RunData) -> dict[str, RunData]:
 
 def predictions_of(scorer: Scorer, inputs: Mapping[str, Array]) -> dict[str, Array]:
     """The outputs for all samples by name, some rows at a time."""
+    passes = [scorer.predict(rows) for rows in _in_parts(scorer, inputs)]
+    return {name: np.concatenate([part[name] for part in passes]) for name in passes[0]}
+
+
+def activation_sparsity_of(scorer: Scorer, inputs: Mapping[str, Array]) -> dict[str, Any]:
+    """The activation sparsity of every layer over all samples, by layer."""
+    layers = [tensor.name for tensor in scorer.signature.activations]
+    sparsity = LayerSparsity(scorer, layers)
+    for rows in _in_parts(scorer, inputs):
+        sparsity.add(rows)
+    figures: dict[str, Any] = sparsity.figures()["activation_sparsity"]
+    return figures
+
+
+def _in_parts(scorer: Scorer, inputs: Mapping[str, Array]) -> Iterator[dict[str, Array]]:
+    """The model's inputs, some rows at a time."""
     samples = len(next(iter(inputs.values())))
-    passes = []
     for first in range(0, samples, ROWS):
-        rows = {
+        yield {
             model_input.name: inputs[model_input.name][first : first + ROWS].astype(model_input.dtype)
             for model_input in scorer.inputs
         }
-        passes.append(scorer.predict(rows))
-    return {name: np.concatenate([part[name] for part in passes]) for name in passes[0]}
 
 
 def evaluate(
@@ -59,6 +73,8 @@ def evaluate(
         "samples": data.samples,
         **split_statistics(predictions, data.targets, losses, thresholds),
     }
+    if scorer.signature.activations:
+        content["activation_sparsity"] = activation_sparsity_of(scorer, data.inputs)
     if scorer.signature.limits:
         content["constraints"] = limits_held(scorer.signature.limits, predictions)
     return content

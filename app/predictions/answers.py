@@ -1,6 +1,7 @@
 """What `POST /predict` answers: predictions, and the statistics of this very batch."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -13,20 +14,25 @@ from app.predictions.scorers import Served
 from app.predictions.sessions import Array
 from app.predictions.targets import EnsembleTarget, ModelTarget, RunTarget, Target
 
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
-def json_of(served: Served, outputs: Mapping[str, Array], wanted: Wanted) -> bytes:
+
+def json_of(
+    served: Served, outputs: Mapping[str, Array], wanted: Wanted, further: Mapping[str, Any] = NOTHING
+) -> bytes:
     """The JSON answer.
 
     Args:
         served: what predicted.
         outputs: predictions by output name, each (n, …).
         wanted: what the answer is to hold.
+        further: statistics besides those of the predictions.
     """
     signature = served.scorer.signature
     shown = returned(outputs, signature, wanted)
     predictions = shown if len(shown) > 1 else next(iter(shown.values()))
     statistics = batch_statistics(outputs, signature, thresholds_of(signature, wanted), wanted.counts)
-    content = {"predictions": predictions} | ends_of(served, statistics)
+    content = {"predictions": predictions} | ends_of(served, {**statistics, **further})
     return orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
 
 

@@ -26,7 +26,7 @@ _TARGET_FIELDS = ("run_id", "model", "version", "run_ids", "combine")
 _DATA_FIELDS = ("instances", "inputs", "columns")
 _QUOTED = {field: f'"{field}"'.encode() for field in _DATA_FIELDS}
 _FIELDS = (*_TARGET_FIELDS, *_DATA_FIELDS, "threshold", "thresholds", "statistics", "return")
-_STATISTICS = ("counts",)
+_STATISTICS = ("counts", "activation_sparsity")
 
 
 class Wanted(NamedTuple):
@@ -36,11 +36,13 @@ class Wanted(NamedTuple):
         thresholds: above which elements are counted; None for those of the run's document.
         returned: the predictions as they are, or the classes that they say.
         counts: whether the count of every sample is to be told, too.
+        layers: whose activation sparsity on this batch is to be told.
     """
 
     thresholds: Sequence[float] | None = None
     returned: Returned = "probabilities"
     counts: bool = False
+    layers: Sequence[str] = ()
 
 
 USUAL = Wanted()
@@ -197,7 +199,10 @@ def _read_statistics(statistics: Any, wanted: Wanted) -> Wanted:
     counts = statistics.get("counts", False)
     if not isinstance(counts, bool):
         _refuse("/statistics/counts", "true or false", counts)
-    return wanted._replace(counts=counts)
+    layers = statistics.get("activation_sparsity", [])
+    if not isinstance(layers, list) or not all(isinstance(layer, str) for layer in layers):
+        _refuse("/statistics/activation_sparsity", "a list of names of layers", layers)
+    return wanted._replace(counts=counts, layers=tuple(dict.fromkeys(layers)))
 
 
 def _read_thresholds(document: dict[str, Any]) -> Sequence[float] | None:

@@ -17,10 +17,11 @@ PARAMETERS = {
     "combine": "How an ensemble's predictions become one: `mean` or `vote`.",
     "threshold": "Above which elements are counted; repeatable.",
     "return": "`probabilities` or `classes`.",
+    "activation_sparsity": "A layer whose activation sparsity on these instances is told; repeatable.",
 }
 """The parameters by name, and what they are."""
 
-REPEATABLE = ("run_ids", "threshold")
+REPEATABLE = ("run_ids", "threshold", "activation_sparsity")
 
 
 def read_query(query: QueryParams) -> tuple[Target, Wanted]:
@@ -52,11 +53,10 @@ def _read_wanted(query: QueryParams) -> Wanted:
     if len(texts) > MOST_THRESHOLDS:
         _refuse("threshold", f"Expected at most {MOST_THRESHOLDS}; received {len(texts)}.")
     thresholds = [read_threshold(_number(text), "/threshold") for text in texts]
-    if returned == "classes":
-        return Wanted(thresholds or None, "classes")
-    if returned != "probabilities":
+    if returned not in ("probabilities", "classes"):
         _refuse("return", f'Expected "probabilities" or "classes"; received "{returned[:60]}".')
-    return Wanted(thresholds or None)
+    layers = tuple(dict.fromkeys(query.getlist("activation_sparsity")))
+    return Wanted(thresholds or None, "classes" if returned == "classes" else "probabilities", layers=layers)
 
 
 def _number(text: str) -> float | str:

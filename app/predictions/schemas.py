@@ -14,6 +14,8 @@ class WantedStatistics(BaseModel):
 
     counts: bool = False
     """Whether each count of elements above a threshold comes with the count of every sample."""
+    activation_sparsity: list[str] = []
+    """Layers whose activation sparsity on this batch is told; of a run, or of a model of one run."""
 
 
 class PredictDocument(BaseModel):
@@ -69,6 +71,24 @@ class PerSample(BaseModel):
     max: int
 
 
+class Sparsity(BaseModel):
+    """How sparse the activations of a layer are."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    zero_fraction: float | None
+    """Share of elements that are 0 exactly."""
+    near_zero_fraction: float | None
+    """Share of elements whose absolute value is at most the document's `near_zero`."""
+    mean_activation: float | None
+    mean_absolute_activation: float | None
+    dead_units: int | None
+    """Elements of a sample that are 0 in every sample of the batch."""
+    hoyer: float | None
+    """Hoyer's measure, the mean over samples: 0 where all elements are equally large, 1 where one alone isn't
+    zero."""
+
+
 class ElementsAbove(BaseModel):
     """How many elements of the predictions lie above a threshold."""
 
@@ -118,6 +138,8 @@ class BatchStatistics(BaseModel):
 
     elements_above: list[ElementsAbove]
     """One for each threshold, and, of a model of several outputs, for each output."""
+    activation_sparsity: dict[str, Sparsity] | None = None
+    """By layer, for those that were asked for."""
     constraints: list[LimitHeld] | None = None
     """The limits that the run's document declares, counted on this batch."""
 

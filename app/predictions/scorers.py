@@ -41,6 +41,13 @@ class Scorer(Protocol):
             Unavailable: it waits for a worker, and none answered in time.
         """
 
+    def activations(self, layers: Sequence[str], inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """What some of the signature's layers put out, by layer, each (n, …), for the same inputs.
+
+        Raises:
+            InvalidDocument, Unavailable: as `predict` does.
+        """
+
 
 @dataclass(frozen=True)
 class Served:
@@ -77,10 +84,10 @@ class Ensemble:
 
     @cached_property
     def signature(self) -> Signature:
-        """The first member's, without its guarantees, which a combination of predictions may break."""
+        """The first member's, without its layers, and its guarantees, which a combination may break."""
         first = self.members[0].signature
         parameters = sum(member.signature.parameters for member in self.members)
-        changes: dict[str, Any] = {"parameters": parameters, "guarantees": ()}
+        changes: dict[str, Any] = {"parameters": parameters, "guarantees": (), "activations": ()}
         if (
             self.combine == "vote"
         ):  # a share of votes says yes where most do, whatever the members' outputs are
@@ -112,6 +119,10 @@ class Ensemble:
                 combined[name] = combined[name] + term if name in combined else term
         count = len(self.members)
         return {name: total / total.dtype.type(count) for name, total in combined.items()}
+
+    def activations(self, layers: Sequence[str], inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Of no layers, as each member has its own."""
+        return {}
 
 
 def _as_share(tensor: TensorSignature) -> TensorSignature:

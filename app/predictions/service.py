@@ -31,6 +31,7 @@ from app.models.names import ModelNames, ModelVersion
 from app.predictions.answers import ends_of, json_of, returned, thresholds_of
 from app.predictions.batch_statistics import GatheredStatistics
 from app.predictions.documents import PredictRequest, Wanted, read_request
+from app.predictions.layer_sparsity import LayerSparsity
 from app.predictions.media import Form
 from app.predictions.scorers import Ensemble, Scorer, Served, check_same_tensors
 from app.predictions.sessions import (
@@ -115,7 +116,7 @@ class Predictor:
         else:
             request = await self._in_thread(read_request, body)
         served = await self.resolve(request.target)
-        if len(body) <= min(LOOP_BYTES, served.scorer.quick_bytes):
+        if len(body) <= min(LOOP_BYTES, served.scorer.quick_bytes) and not request.wanted.layers:
             return answer(served, request)
         threads = self._waiting_threads if served.scorer.waits else self._threads
         return await asyncio.get_running_loop().run_in_executor(threads, answer, served, request)
@@ -263,8 +264,13 @@ def answer(served: Served, request: PredictRequest) -> bytes:
     Raises:
         InvalidDocument: an instance doesn't fit the model.
     """
-    outputs = served.scorer.predict(request.arrays(served.scorer.inputs))
-    return json_of(served, outputs, request.wanted)
+    inputs = request.arrays(served.scorer.inputs)
+    outputs = served.scorer.predict(inputs)
+    if not request.wanted.layers:
+        return json_of(served, outputs, request.wanted)
+    sparsity = LayerSparsity(served.scorer, request.wanted.layers)
+    sparsity.add(inputs)
+    return json_of(served, outputs, request.wanted, sparsity.figures())
 
 
 def answer_in_form(
@@ -281,13 +287,15 @@ def answer_in_form(
     """
     signature = served.scorer.signature
     gathered = GatheredStatistics(signature, thresholds_of(signature, wanted))
+    sparsity = LayerSparsity(served.scorer, wanted.layers)
     writer = open_writer(answered, folder)
     try:
         for inputs in batches:
             outputs = served.scorer.predict(inputs)
             gathered.add(outputs)
+            sparsity.add(inputs)
             writer.write(returned(outputs, signature, wanted))
     except BaseException:
         writer.close()
         raise
-    return writer.finish(ends_of(served, gathered.result()))
+    return writer.finish(ends_of(served, gathered.result() | sparsity.figures()))

@@ -8,8 +8,9 @@ import math
 import os
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
@@ -25,6 +26,7 @@ from app.runs.artifacts import read_artifact
 Array = NDArray[Any]
 
 MODEL_FILE = "model.onnx"
+ACTIVATIONS_FILE = "activations.onnx"
 
 QUICK_SECONDS = 0.001
 """Longest scoring that other requests may have to wait for."""
@@ -34,6 +36,11 @@ _PROBE_ELEMENTS = 1024
 
 BYTES_PER_NUMBER = 8
 """About what a number takes in a request's body."""
+
+
+_ASKED_ALONE = onnxruntime.RunOptions()
+"""Computes the asked outputs alone, not all that a model has."""
+_ASKED_ALONE.only_execute_path_to_fetches = True
 
 
 class ModelInput(NamedTuple):
@@ -83,6 +90,20 @@ class ServedModel:
             InvalidDocument: the model can't take these numbers, such as an index beyond an embedding.
         """
         return _run(self.session, self.output_names, inputs)
+
+    def activations(self, layers: Sequence[str], inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """What some of the signature's layers put out, by layer, each (n, …), for the same inputs.
+
+        Raises:
+            InvalidDocument: as above.
+            ArtifactsLost: the file of these is missing or damaged.
+        """
+        return _run(self._tapped, list(layers), inputs, _ASKED_ALONE)
+
+    @cached_property
+    def _tapped(self) -> onnxruntime.InferenceSession:
+        """The model that gives activations, opened when they are first asked for."""
+        return _open_session(read_artifact(Path(self.folder), ACTIVATIONS_FILE))
 
 
 ModelKey = tuple[str | None, str]
@@ -172,11 +193,15 @@ def open_model(folder: Path) -> ServedModel:
             continue
         if read_stamp(str(folder)) == stamp:  # otherwise the two files may be of different models
             break
-    session = onnxruntime.InferenceSession(content, _session_options(), providers=["CPUExecutionProvider"])
+    session = _open_session(content)
     inputs = tuple(model_input(tensor) for tensor in signature.inputs)
     output_names = [tensor.name for tensor in signature.outputs]
     quick_bytes = BYTES_PER_NUMBER * _quick_elements(session, output_names, inputs)
     return ServedModel(str(folder), stamp, signature, inputs, output_names, session, quick_bytes)
+
+
+def _open_session(content: bytes) -> onnxruntime.InferenceSession:
+    return onnxruntime.InferenceSession(content, _session_options(), providers=["CPUExecutionProvider"])
 
 
 def _session_options() -> onnxruntime.SessionOptions:
@@ -197,11 +222,20 @@ def model_input(tensor: TensorSignature) -> ModelInput:
     return ModelInput(tensor.name, tensor.shape[1:], np.dtype(tensor.dtype), tensor.features)
 
 
+def elements_of_sample(tensors: Sequence[TensorSignature], inputs: Mapping[str, Array]) -> int:
+    """About how many numbers a sample has in all of these; an axis of any length is as long as an input's."""
+    longest = max(max(array.shape[1:], default=1) for array in inputs.values())
+    return sum(math.prod(length or longest for length in tensor.shape[1:]) for tensor in tensors)
+
+
 def _run(
-    session: onnxruntime.InferenceSession, output_names: list[str], inputs: Mapping[str, Array]
+    session: onnxruntime.InferenceSession,
+    output_names: list[str],
+    inputs: Mapping[str, Array],
+    options: onnxruntime.RunOptions | None = None,
 ) -> dict[str, Array]:
     try:
-        outputs = session.run(output_names, inputs)
+        outputs = session.run(output_names, inputs, options)
     except (Fail, InvalidArgument, RuntimeException) as error:
         message = f"Expected instances that the model can score; received some that it can't: {error}"
         raise InvalidDocument.at("/instances", message) from error

@@ -1,7 +1,7 @@
 """Models without an ONNX form: a worker predicts with Keras, some rows at a time."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,9 +9,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from app.artifacts import Signature, read_signature
+from app.artifacts import Signature, TensorSignature, read_signature
 from app.packing import pack_arrays, unpack_arrays
-from app.predictions.sessions import Array, ModelInput, Stamp, model_input, read_stamp
+from app.predictions.sessions import (
+    Array,
+    ModelInput,
+    Stamp,
+    elements_of_sample,
+    model_input,
+    read_stamp,
+)
 from app.runs.artifacts import check_artifact
 
 KERAS_FILE = "model.keras"
@@ -56,24 +63,25 @@ class WorkerModel:
             InvalidDocument: the model can't take these numbers, such as an index beyond an embedding.
             Unavailable: no worker answered in time.
         """
+        return self._ask_in_parts("predict", {}, inputs, self.signature.outputs)
+
+    def activations(self, layers: Sequence[str], inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """What some of the signature's layers put out, by layer, each (n, …); raises the same."""
+        tensors = [tensor for tensor in self.signature.activations if tensor.name in layers]
+        return self._ask_in_parts("activations", {"layers": list(layers)}, inputs, tensors)
+
+    def _ask_in_parts(
+        self, kind: str, asked: dict[str, Any], inputs: Mapping[str, Array], given: Sequence[TensorSignature]
+    ) -> dict[str, Array]:
         samples = len(next(iter(inputs.values())))
-        rows = max(1, MOST_ELEMENTS // self._elements_of_sample(inputs))
+        taken = sum(math.prod(array.shape[1:]) for array in inputs.values())
+        rows = max(1, MOST_ELEMENTS // max(taken, elements_of_sample(given, inputs), 1))
         parts = []
         for first in range(0, samples, rows):
             part = {name: array[first : first + rows] for name, array in inputs.items()}
-            answer = self.ask("predict", {"run_id": self.run_id, "inputs": pack_arrays(part)})
-            parts.append(unpack_arrays(answer))
-        names = [tensor.name for tensor in self.signature.outputs]
-        return {name: np.concatenate([part[name] for part in parts]) for name in names}
-
-    def _elements_of_sample(self, inputs: Mapping[str, Array]) -> int:
-        """About how many numbers a sample takes, the larger of its inputs and its outputs."""
-        taken = sum(math.prod(array.shape[1:]) for array in inputs.values())
-        longest = max(max(array.shape[1:], default=1) for array in inputs.values())
-        given = sum(
-            math.prod(length or longest for length in tensor.shape[1:]) for tensor in self.signature.outputs
-        )
-        return max(taken, given, 1)
+            question = {"run_id": self.run_id, **asked, "inputs": pack_arrays(part)}
+            parts.append(unpack_arrays(self.ask(kind, question)))
+        return {tensor.name: np.concatenate([part[tensor.name] for part in parts]) for tensor in given}
 
 
 def find_worker_model(folder: Path, run_id: str, ask: Ask) -> WorkerModel:

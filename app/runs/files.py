@@ -14,6 +14,7 @@ CONTINUATION = "continuation.npz"
 ARTIFACTS = {
     "model.keras": "application/octet-stream",
     "model.onnx": "application/octet-stream",
+    "activations.onnx": "application/octet-stream",
     CONTINUATION: "application/octet-stream",
     "signature.json": "application/json",
     "run.json": "application/json",

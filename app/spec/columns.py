@@ -28,7 +28,7 @@ def history_columns(run: "RunSpec", graph: Graph) -> list[str]:
     terms = term_names(run, graph)
     metrics = [metric.name for metric in reported_metrics(run.metrics, list(graph.outputs))]
     names = ["loss", *(terms if len(terms) > 1 else []), *metrics]
-    validated = run.split is not None and run.split.validation is not None
+    validated = run.split is not None and run.split.validates
     names += [f"val_{name}" for name in names] if validated else []
     return names + [f"{name}_{what}" for name in limit_names(run) for what in ("violation", "multiplier")]
 

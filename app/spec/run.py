@@ -63,6 +63,10 @@ class RunSpec(SpecModel):
     metrics: MetricsSpec = ()
     """What is reported beside the loss."""
 
+    export: bool = True
+    """Whether the trained model is written as files and can be asked for predictions. Without it a run leaves
+    its history and its statistics only, in less time; runs of sweeps are many."""
+
     fit: Fit = Fit()
     """How long and in which steps it trains."""
 

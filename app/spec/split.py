@@ -1,7 +1,7 @@
 """Which rows train, which validate and which test.
 
-Parts are half-open ranges of rows, or fractions of all rows drawn by a seed. Without a split all rows
-train.
+Parts are half-open ranges of rows, fractions of all rows drawn by a seed, or a fold of a cross-validation and
+the others. Without a split all rows train.
 """
 
 from itertools import pairwise
@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 from app.errors import InvalidDocument
 from app.spec.base import SpecModel
 from app.spec.dataset import RunData
+from app.spec.folds import Fold, fold_of_rows
 from app.spec.mistakes import mistake
 from app.spec.pointers import received
 
@@ -95,15 +96,28 @@ class Split(SpecModel):
     stratified: bool = False
     """With fractions: keep the shares of the targets' classes the same in each part."""
 
+    fold: Fold | None = None
+    """Instead of parts: one fold of a cross-validation."""
+
     @property
     def parts(self) -> dict[str, Part]:
         """The parts that are named."""
         named = {part: getattr(self, part) for part in PARTS}
         return {name: part for name, part in named.items() if part is not None}
 
+    @property
+    def validates(self) -> bool:
+        """Whether there are rows to validate."""
+        return self.validation is not None or self.fold is not None
+
     @model_validator(mode="after")
     def _check_parts(self) -> "Split":
         parts = self.parts
+        if self.fold is not None:
+            if parts or self.stratified:
+                name = next(iter(parts), "stratified")
+                raise mistake("Expected no more beside fold; received some.", name)
+            return self
         fractions = {name: part for name, part in parts.items() if isinstance(part, FractionPart)}
         if not fractions:
             if self.stratified:
@@ -148,7 +162,9 @@ def split_rows(split: Split | None, data: RunData) -> dict[str, Rows]:
     """
     samples = data.samples
     check_split(split, samples)
-    if split is None or not split.parts:
+    if split is not None and split.fold is not None:
+        rows = _fold(split.fold, data)
+    elif split is None or not split.parts:
         rows = {"train": np.arange(samples)}
     elif any(isinstance(part, FractionPart) for part in split.parts.values()):
         rows = _draw(split, data)
@@ -160,13 +176,27 @@ def split_rows(split: Split | None, data: RunData) -> dict[str, Rows]:
     return rows if data.incomplete is None else _complete(rows, data.incomplete)
 
 
+def _fold(fold: Fold, data: RunData) -> dict[str, Rows]:
+    targets = np.concatenate([y.reshape(len(y), -1) for y in data.targets.values()], axis=1)
+    numbers = fold_of_rows(fold, data.samples, targets, data.group, "/split/fold")
+    return {
+        "train": np.flatnonzero(numbers != fold.index),
+        "validation": np.flatnonzero(numbers == fold.index),
+    }
+
+
 def check_split(split: Split | None, samples: int) -> None:
     """Checks that the parts of that many samples aren't empty.
 
     Raises:
         InvalidDocument: a range ends after the last row, or a part would be empty.
     """
-    if split is None or not split.parts:
+    if split is None:
+        return
+    if split.fold is not None and split.fold.count > samples:
+        message = f"Expected at most {samples} folds, as there are rows; received {split.fold.count}."
+        raise InvalidDocument.at("/split/fold/count", message)
+    if not split.parts:
         return
     named = 0
     for name, part in split.parts.items():

@@ -4,7 +4,7 @@ Every function takes arrays and returns a dict of JSON values. A figure that is 
 without a positive prediction) or not finite is `None`.
 """
 
-from app.statistics.activation_sparsity import activation_sparsity
+from app.statistics.activation_sparsity import GatheredSparsity, activation_sparsity
 from app.statistics.classification import classification
 from app.statistics.elements_above import (
     counts_above,
@@ -16,6 +16,7 @@ from app.statistics.regression import regression
 from app.statistics.weight_sparsity import weight_sparsity
 
 __all__ = [
+    "GatheredSparsity",
     "activation_sparsity",
     "classification",
     "counts_above",

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from app.statistics.figures import Array, all_finite, finite, flat_samples, ratio
+from app.statistics.figures import Array, all_finite, flat_samples, ratio
 
 _FIGURES = (
     "zero_fraction",
@@ -39,30 +39,67 @@ def activation_sparsity(activations: Array, near_zero: float) -> dict[str, float
 
     Source: Hoyer, "Non-negative Matrix Factorization with Sparseness Constraints", JMLR 5 (2004), §3.1.
     """
-    if activations.size == 0 or not all_finite(activations):
-        return dict.fromkeys(_FIGURES)
-    a = flat_samples(activations)
-    magnitude = np.abs(a)
-    zeros = a.size - int(np.count_nonzero(a))
-    return {
-        "zero_fraction": ratio(zeros, a.size),
-        "near_zero_fraction": ratio(int(np.count_nonzero(magnitude <= near_zero)), a.size),
-        "mean_activation": finite(a.mean(dtype=np.float64)),
-        "mean_absolute_activation": finite(magnitude.mean(dtype=np.float64)),
-        "dead_units": int(np.count_nonzero(~a.any(axis=0))),
-        "hoyer": _mean_hoyer(magnitude),
-    }
+    sparsity = GatheredSparsity(near_zero)
+    sparsity.add(activations)
+    return sparsity.figures()
 
 
-def _mean_hoyer(magnitude: Array) -> float | None:
-    """Hoyer's measure of each row, (n, m), averaged over the rows with a non-zero element."""
+class GatheredSparsity:
+    """The same of activations that are never there as a whole; of the samples it keeps sums alone.
+
+    Args:
+        near_zero: as above.
+    """
+
+    def __init__(self, near_zero: float) -> None:
+        self._near_zero = near_zero
+        self._elements = self._zeros = self._near = self._with_hoyer = 0
+        self._sum = self._sum_of_magnitudes = self._sum_of_hoyers = 0.0
+        self._defined = True
+        self._alive: Array | None = None  # (m,), which elements aren't zero in every sample
+
+    def add(self, activations: Array) -> None:
+        """Takes in those of some more samples, (n, …)."""
+        if activations.size == 0:
+            return
+        if not all_finite(activations):
+            self._defined = False
+            return
+        a = flat_samples(activations)
+        magnitude = np.abs(a)
+        self._elements += a.size
+        self._zeros += a.size - int(np.count_nonzero(a))
+        self._near += int(np.count_nonzero(magnitude <= self._near_zero))
+        self._sum += float(a.sum(dtype=np.float64))
+        self._sum_of_magnitudes += float(magnitude.sum(dtype=np.float64))
+        alive: Array = np.any(a, axis=0)
+        self._alive = alive if self._alive is None else self._alive | alive
+        hoyers = _hoyers(magnitude)
+        self._with_hoyer += len(hoyers)
+        self._sum_of_hoyers += float(hoyers.sum())
+
+    def figures(self) -> dict[str, float | None]:
+        """What `activation_sparsity` would say of all of them."""
+        if self._alive is None or not self._defined:
+            return dict.fromkeys(_FIGURES)
+        return {
+            "zero_fraction": ratio(self._zeros, self._elements),
+            "near_zero_fraction": ratio(self._near, self._elements),
+            "mean_activation": ratio(self._sum, self._elements),
+            "mean_absolute_activation": ratio(self._sum_of_magnitudes, self._elements),
+            "dead_units": int(np.count_nonzero(~self._alive)),
+            "hoyer": ratio(self._sum_of_hoyers, self._with_hoyer),
+        }
+
+
+def _hoyers(magnitude: Array) -> Array:
+    """Hoyer's measure of each row of (n, m) that has a non-zero element; none if m < 2."""
     m = magnitude.shape[1]
     if m < 2:
-        return None
+        return np.zeros(0)
     largest = magnitude.max(axis=1)
     rows = magnitude[largest > 0] / largest[largest > 0, np.newaxis]  # so that no square underflows
-    if not len(rows):
-        return None
     l1 = rows.sum(axis=1, dtype=np.float64)
     l2 = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
-    return finite(((math.sqrt(m) - l1 / l2) / (math.sqrt(m) - 1)).mean())
+    hoyers: Array = (math.sqrt(m) - l1 / l2) / (math.sqrt(m) - 1)
+    return hoyers

@@ -26,15 +26,15 @@ def input_of(model: keras.Model, arrays: Mapping[str, Any]) -> Any:
 
 def predict(model: keras.Model, inputs: Mapping[str, Array]) -> Arrays:
     """The model's outputs for all samples by output name, each `(samples, …)`."""
-    return _in_passes(tapped_model(model, []), inputs, "outputs")
+    return in_passes(tapped_model(model, []), inputs, "outputs")
 
 
 def activations_of(model: keras.Model, layers: Sequence[str], inputs: Mapping[str, Array]) -> Arrays:
     """The outputs of some layers for all samples by layer, each `(samples, …)`."""
-    return _in_passes(tapped_model(model, layers), inputs, "activations")
+    return in_passes(tapped_model(model, layers), inputs, "activations")
 
 
-def _in_passes(tapped: keras.Model, inputs: Mapping[str, Array], part: str) -> Arrays:
+def in_passes(tapped: keras.Model, inputs: Mapping[str, Array], part: str) -> Arrays:
     """One part of a tapped model's output for all samples, some rows at a time."""
     longest = max((max(array.shape[1:], default=1) for array in inputs.values()), default=1)
     shapes = [tensor.shape[1:] for tensor in keras.tree.flatten(tapped.output)]

@@ -22,7 +22,7 @@ from tf2onnx import optimizer
 
 from app.errors import ExportFailed
 from app.training.build import tapped_model
-from app.training.evaluation import input_of, predict
+from app.training.evaluation import in_passes, input_of, predict
 
 OPSET = 18
 LONGEST_REASON = 300
@@ -44,26 +44,38 @@ class ExportReport:
     Attributes:
         onnx: whether `model.onnx` was written and predicts what the trained model predicts.
         reason: where it isn't, why, in one sentence.
+        activations: whether `activations.onnx` was written and gives what the model's layers put out.
     """
 
     onnx: bool
     reason: str | None = None
+    activations: bool = False
 
 
-def export(model: keras.Model, samples: Arrays, directory: Path) -> ExportReport:
-    """Writes `model.keras` and, where every operation has its counterpart, `model.onnx`.
+def export(
+    model: keras.Model, samples: Arrays, directory: Path, tapped: keras.Model | None = None
+) -> ExportReport:
+    """Writes `model.keras`, and `model.onnx` and `activations.onnx` where ONNX has all that's needed.
+
+    The activations have a file of their own, as a model that must give them can't be simplified as much.
 
     Args:
         model: the trained model.
         samples: some rows of real input by input name, `(rows, …)`; the files are compared on these.
         directory: an existing folder.
+        tapped: what `tapped_model` made of it, for the activations; without it they aren't written.
 
     Raises:
         ExportFailed: `model.keras`, opened again, doesn't predict what the model predicts.
     """
     expected = predict(model, samples)
     save_keras(model, samples, expected, directory / "model.keras")
-    return save_onnx(model, samples, expected, directory / "model.onnx")
+    reason = save_onnx(tapped_model(model, []), "outputs", samples, expected, directory / "model.onnx")
+    if reason is not None or tapped is None or not tapped.output["activations"]:
+        return ExportReport(reason is None, reason)
+    activations = in_passes(tapped, samples, "activations")
+    missing = save_onnx(tapped, "activations", samples, activations, directory / "activations.onnx")
+    return ExportReport(True, activations=missing is None)
 
 
 def save_keras(model: keras.Model, samples: Arrays, expected: Arrays, path: Path) -> None:
@@ -73,31 +85,34 @@ def save_keras(model: keras.Model, samples: Arrays, expected: Arrays, path: Path
         raise ExportFailed("model.keras, opened again, does not predict what the trained model predicts.")
 
 
-def save_onnx(model: keras.Model, samples: Arrays, expected: Arrays, path: Path) -> ExportReport:
-    """Writes the model for ONNX Runtime; leaves no file where that can't be done faithfully."""
+def save_onnx(tapped: keras.Model, part: str, samples: Arrays, expected: Arrays, path: Path) -> str | None:
+    """Writes a part of what a tapped model gives, `outputs` or `activations`, for ONNX Runtime.
+
+    Returns:
+        None, or why that can't be done faithfully; then there is no file.
+    """
     signature = [
-        tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype, name=tensor.name) for tensor in model.inputs
+        tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype, name=tensor.name) for tensor in tapped.inputs
     ]
-    names = [tensor.name for tensor in model.inputs]
-    tapped = tapped_model(model, [])
+    names = [tensor.name for tensor in tapped.inputs]
 
     @tf.function(input_signature=signature, autograph=False)
     def forward(*tensors: tf.Tensor) -> dict[str, tf.Tensor]:
         arrays = dict(zip(names, tensors, strict=True))
-        outputs: dict[str, tf.Tensor] = tapped(input_of(model, arrays), training=False)["outputs"]
-        return outputs
+        given: dict[str, tf.Tensor] = tapped(input_of(tapped, arrays), training=False)[part]
+        return given
 
     try:
-        with grouped_by_hand(model):
+        with grouped_by_hand(tapped):
             content = convert(forward, signature)
         session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-        predicted = session.run(list(expected), {name: samples[name] for name in names})
+        given = session.run(list(expected), {name: samples[name] for name in names})
     except Exception as error:  # noqa: BLE001 - converter and runtime raise whatever their operations do
-        return ExportReport(False, f"ONNX Runtime can't take this model: {reason_of(error)}")
-    if not all_close(dict(zip(expected, predicted, strict=True)), expected):
-        return ExportReport(False, "The ONNX form does not predict what the trained model predicts.")
+        return f"ONNX Runtime can't take this model: {reason_of(error)}"
+    if not all_close(dict(zip(expected, given, strict=True)), expected):
+        return "The ONNX form does not predict what the trained model predicts."
     path.write_bytes(content)
-    return ExportReport(True)
+    return None
 
 
 def convert(forward: Any, signature: list[tf.TensorSpec]) -> bytes:

@@ -16,6 +16,7 @@ from app.spec.run import RunSpec
 from app.statistics.of_splits import losses_of, split_statistics
 from app.training import checkpoint, warm_start
 from app.training.batches import State
+from app.training.build import tapped_model
 from app.training.constraints.guarantee import guaranteed_model
 from app.training.constraints.judgement import judge
 from app.training.evaluation import (
@@ -37,6 +38,7 @@ class FittedRun:
 
     Attributes:
         model: the model with the weights to serve.
+        tapped: the same with the outputs of its layers, as `tapped_model` has them.
         epoch: the epoch whose weights they are.
         statistics: `splits` and `weight_sparsity`, as the API answers them.
         predictions: by split and output name, `(samples, …)`.
@@ -48,6 +50,7 @@ class FittedRun:
     """
 
     model: keras.Model
+    tapped: keras.Model
     epoch: int
     statistics: dict[str, Any]
     predictions: dict[str, Arrays]
@@ -109,6 +112,7 @@ def fit_run(
             statistics["splits"][name]["constraints"] = judged
     return FittedRun(
         model=raw_model(served, run.fitted),
+        tapped=raw_model(tapped_model(served, layers_of(run)), run.fitted),
         epoch=epoch,
         statistics=statistics,
         predictions=predictions,
@@ -145,10 +149,15 @@ def load_served_weights(run: Preparation, state: State) -> int:
     return int(epoch)
 
 
+def layers_of(run: Preparation) -> list[str]:
+    """The layers that have an output of their own: all but the inputs."""
+    return [node.name for node in run.graph.nodes if node.inputs]
+
+
 def summarize(spec: RunSpec, run: Preparation, predictions: dict[str, Arrays]) -> dict[str, Any]:
     """The statistics of the served model on each split, and of its weights."""
     losses = losses_of(spec.loss, list(run.graph.outputs))
-    layers = [node.name for node in run.graph.nodes if node.inputs]
+    layers = layers_of(run)
     near_zero = spec.statistics.near_zero
     splits = {
         name: split_statistics(predictions[name], split.targets, losses, spec.statistics.thresholds)

@@ -45,7 +45,7 @@ def structure(spec: RunSpec, rows: Mapping[str, Rows]) -> str:
 
 
 NOT_STRUCTURE: dict[str, Any] = {
-    **dict.fromkeys(("name", "tags", "seed", "dataset", "split", "statistics"), True),
+    **dict.fromkeys(("name", "tags", "seed", "dataset", "split", "statistics", "export"), True),
     "fit": {"epochs": True, "time_limit_seconds": True, "record_every": True, "class_weight": True},
 }
 STRENGTHS = {"l1", "l2", "weight"}

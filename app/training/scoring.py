@@ -1,7 +1,7 @@
 """Predictions with the saved models of finished runs, for those that ONNX Runtime can't score."""
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from app.errors import InvalidDocument, RunError
-from app.training.evaluation import Arrays, predict
+from app.training.evaluation import Arrays, activations_of, predict
 
 OPEN_MODELS = 4
 """Models that are kept open."""
@@ -33,12 +33,19 @@ class SavedModels:
             InvalidDocument: the model can't take these numbers.
             RunError: there is no such file any more.
         """
+        return self._compute(path, lambda model: predict(model, inputs))
+
+    def activations(self, path: Path, layers: Sequence[str], inputs: Mapping[str, NDArray[Any]]) -> Arrays:
+        """The outputs of some layers for all samples by layer, each `(samples, …)`; raises the same."""
+        return self._compute(path, lambda model: activations_of(model, layers, inputs))
+
+    def _compute(self, path: Path, compute: Callable[[keras.Model], Arrays]) -> Arrays:
         try:
             model = self._open(path)
         except FileNotFoundError as error:
             raise RunError("The run's model is gone.") from error
         try:
-            return predict(model, inputs)
+            return compute(model)
         except tf.errors.InvalidArgumentError as error:
             reason = f"received some that it can't: {error.message}"
             raise InvalidDocument.at(

@@ -31,16 +31,21 @@ logger = logging.getLogger(__name__)
 _READABLE = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
 
 
-def write_model(fitted: FittedRun, spec: RunSpec, folder: Path) -> dict[str, Any]:
+def write_model(fitted: FittedRun, spec: RunSpec, folder: Path) -> dict[str, Any] | None:
     """Writes the model as Keras reads it and, where it has such a form, as ONNX; and what is told of it.
 
+    Without `export` in the document it writes only what another run may start from.
+
     Returns:
-        What scores with it, as `RunRow.scoring` has it.
+        What scores with it, as `RunRow.scoring` has it; None if nothing does.
 
     Raises:
         ExportFailed: the written model doesn't predict what the trained one does.
     """
-    report = export(fitted.model, fitted.samples, folder)
+    (folder / CONTINUATION).write_bytes(fitted.continuation)
+    if not spec.export:
+        return None
+    report = export(fitted.model, fitted.samples, folder, fitted.tapped)
     if not report.onnx:
         logger.warning("model has no ONNX form folder=%s reason=%s", folder, report.reason)
     names = next(iter(fitted.predictions.values()))  # by output name, in the model's order
@@ -60,6 +65,11 @@ def write_model(fitted: FittedRun, spec: RunSpec, folder: Path) -> dict[str, Any
             TensorSignature(name=name, shape=y.shape, dtype=y.dtype, yes_above=yes_above(losses[name]))
             for name, y in zip(names, outputs, strict=True)
         ),
+        activations=tuple(
+            TensorSignature(name=name, shape=a.shape, dtype=a.dtype)
+            for name, a in fitted.tapped.output["activations"].items()
+            if report.activations or not report.onnx  # otherwise a worker has them
+        ),
         parameters=fitted.model.count_params(),
         thresholds=tuple(spec.statistics.thresholds),
         near_zero=spec.statistics.near_zero,
@@ -73,7 +83,6 @@ def write_model(fitted: FittedRun, spec: RunSpec, folder: Path) -> dict[str, Any
         ),
     )
     write_signature(signature, folder)
-    (folder / CONTINUATION).write_bytes(fitted.continuation)
     return {"by": "onnxruntime" if report.onnx else "worker", "reason": report.reason}
 
 

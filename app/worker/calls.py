@@ -33,7 +33,11 @@ def answerers(files: RunFiles) -> dict[str, Answerer]:
         path = files.artifacts(payload["run_id"]) / "model.keras"
         return pack_arrays(models.predict(path, unpack_arrays(payload["inputs"])))
 
-    return {"evaluate_loss": evaluate_loss, "predict": predict}
+    def activations(payload: dict[str, Any]) -> dict[str, Any]:
+        path = files.artifacts(payload["run_id"]) / "model.keras"
+        return pack_arrays(models.activations(path, payload["layers"], unpack_arrays(payload["inputs"])))
+
+    return {"evaluate_loss": evaluate_loss, "predict": predict, "activations": activations}
 
 
 def answer_next_call(database: Database, known: dict[str, Answerer]) -> bool:

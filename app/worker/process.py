@@ -26,6 +26,7 @@ from app.errors import RunError
 from app.runs.files import RunFiles
 from app.runs.tables import WorkerRow
 from app.settings import Settings
+from app.sweeps.service import carry_on
 from app.worker import calls
 from app.worker.claim import Claim, LeaseWatch, claim_run, queue_has_runs, requeue_expired
 from app.worker.pulse import Pulse, Work
@@ -114,6 +115,7 @@ class Worker:
         """Claims the next run; None once the worker is to stop."""
         while not self.stopping.is_set():
             try:
+                carry_on(self.database)
                 with self.database.engine.connect() as connection:
                     waiting = queue_has_runs(connection)
                 if waiting:

@@ -119,3 +119,39 @@ def test_a_worker_that_ends_or_dies_is_replaced(start_service: Callable[..., Ser
     assert run["error"]["code"] == "worker_lost"
     assert service.run(tiny_document())["status"] == "succeeded"
     assert len(set(pids)) == 2
+
+
+def sweep_document() -> dict[str, Any]:
+    return {
+        "base": tiny_document(6000, export=False, optimizer={"type": "SGD", "learning_rate": 0.1}),
+        "axes": [{"pointer": "/optimizer/learning_rate", "values": [1e-5, 1e-4, 1e-3]}],
+        "repeats": 2,
+        "objectives": [{"metric": "loss", "goal": "minimize"}],
+        "halving": {"epochs": 1500, "factor": 2},
+    }
+
+
+def sweep_ended(service: Service, sweep_id: str) -> dict[str, Any]:
+    deadline = time.monotonic() + 120
+    while (sweep := service.get(f"/sweeps/{sweep_id}"))["status"] == "running":
+        assert time.monotonic() < deadline, sweep["progress"]
+        time.sleep(0.05)
+    return sweep
+
+
+def test_a_sweep_ends_with_the_same_table_whatever_was_killed(own: Service) -> None:
+    posted = own.client.post("/sweeps", json=sweep_document()).json()
+    undisturbed = sweep_ended(own, posted["id"])
+
+    posted = own.client.post("/sweeps", json=sweep_document()).json()
+    while own.get(f"/sweeps/{posted['id']}")["progress"]["finished"] < 5:
+        time.sleep(0.02)
+    own.kill_workers()
+    own.kill()
+    own.start()
+    disturbed = sweep_ended(own, posted["id"])
+
+    assert disturbed["status"] == undisturbed["status"] == "succeeded"
+    assert disturbed["progress"] == undisturbed["progress"] == {"finished": 12, "total": 12, "failed": 0}
+    for before, after in zip(undisturbed["table"], disturbed["table"], strict=True):
+        assert before | {"run_ids": None} == after | {"run_ids": None}

@@ -1,5 +1,6 @@
 """Figures after the fact, against NumPy and scikit-learn on the predictions of `model.keras` itself."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score, precision_score, recall_score, roc_auc_score
 
+from app.statistics import activation_sparsity
 from tests.support.documents import long_document
 from tests.support.service import Service
 
@@ -115,6 +117,51 @@ def test_statistics_are_those_of_keras_predictions(
         assert limit["satisfied"] == (said.sum() <= 2 * len(said))
 
 
+def same_figures(asked: dict[str, Any], expected: dict[str, Any]) -> None:
+    assert asked.keys() == expected.keys()
+    for layer, figures in expected.items():
+        assert asked[layer] == pytest.approx(figures, rel=1e-5), layer
+
+
+def test_the_activations_of_a_batch_are_those_of_keras(
+    service: Service, run_id: str, of_keras: dict[str, np.ndarray]
+) -> None:
+    expected = {
+        "dense_1": activation_sparsity(of_keras["y"], 0.001),
+        "dense": activation_sparsity(of_keras["hidden"], 0.001),
+    }
+    body = {"run_id": run_id, "instances": X.tolist(), "statistics": {"activation_sparsity": list(expected)}}
+    same_figures(
+        service.client.post("/predict", json=body).json()["statistics"]["activation_sparsity"], expected
+    )
+
+    lines = "".join(json.dumps(row) + "\n" for row in X.tolist())
+    query = {"run_id": run_id, "activation_sparsity": list(expected)}
+    headers = {"Content-Type": "application/x-ndjson", "Accept": "application/json"}
+    answer = service.client.post("/predict", params=query, content=lines, headers=headers)
+    same_figures(answer.json()["statistics"]["activation_sparsity"], expected)
+
+
+@pytest.mark.parametrize(
+    ("target", "layers", "pointer", "message"),
+    [
+        ({}, ["dense", "dens"], "/statistics/activation_sparsity/1", 'Did you mean "dense"'),
+        ({}, "dense", "/statistics/activation_sparsity", "a list of names"),
+        ({"run_ids": 2}, ["dense"], "/statistics/activation_sparsity/0", "one run"),
+    ],
+)
+def test_activations_that_are_not_there(
+    service: Service, run_id: str, target: dict[str, int], layers: Any, pointer: str, message: str
+) -> None:
+    whose = {"run_ids": [run_id] * target["run_ids"]} if target else {"run_id": run_id}
+    body = {**whose, "instances": X.tolist(), "statistics": {"activation_sparsity": layers}}
+    answer = service.client.post("/predict", json=body)
+    assert answer.status_code == 422
+    (problem,) = answer.json()["errors"]
+    assert problem["pointer"] == pointer
+    assert message in problem["message"]
+
+
 def test_other_thresholds_need_no_training(
     service: Service, run_id: str, of_keras: dict[str, np.ndarray]
 ) -> None:
@@ -157,6 +204,13 @@ def test_a_part_of_its_own_data(service: Service, run_id: str) -> None:
     assert answer["classification"]["confusion_matrix"] == stored["classification"]["confusion_matrix"]
     assert answer["classification"]["roc_auc"] == pytest.approx(stored["classification"]["roc_auc"])
     assert answer["constraints"][0]["satisfied"] == stored["constraints"][0]["satisfied"]
+
+
+def test_the_activations_of_a_part_of_its_own_data(service: Service, run_id: str) -> None:
+    stored = service.get(f"/runs/{run_id}/statistics")["splits"]
+    for name in ROWS:
+        asked = evaluate(service, run_id, split=name).json()["activation_sparsity"]
+        same_figures(asked, stored[name]["activation_sparsity"])
 
 
 def test_other_data(service: Service, run_id: str, of_keras: dict[str, np.ndarray]) -> None:

@@ -39,6 +39,7 @@ class Names(NamedTuple):
 
     run: str
     dataset: str
+    sweep: str
     model: str
 
 
@@ -98,10 +99,11 @@ def ours(client: TestClient, database: Database, data_dir: Path, keys: Keys) -> 
     made = client.post("/datasets?name=people", content=CSV, headers=key | {"Content-Type": "text/csv"})
     assert client.put("/models/spam", json={"run_id": RUN}, headers=key).status_code == 201
     assert client.post("/runs", json=tiny_document(), headers=key).status_code == 201
-    return Names(RUN, made.json()["id"], "spam")
+    sweep = client.post("/sweeps", json={"base": tiny_document()}, headers=key)
+    return Names(RUN, made.json()["id"], sweep.json()["id"], "spam")
 
 
-NOBODYS = Names(NO_RUN, "ds_0000000000000000000000000f", "ham")
+NOBODYS = Names(NO_RUN, "ds_0000000000000000000000000f", "sweep_0000000000000000000000000f", "ham")
 
 
 def ask(
@@ -111,6 +113,7 @@ def ask(
     by_parameter = {
         "run_id": names.run,
         "dataset_id": names.dataset,
+        "sweep_id": names.sweep,
         "name": "model.onnx" if "/artifacts/" in path else names.model,
         "version": "1",
     }
@@ -125,6 +128,7 @@ def ask(
         "evaluate_run": {"split": "train"},
         "put_model": {"run_id": names.run},
         "roll_back_model": {"version": 1},
+        "post_sweep": {"base": tiny_document() | {"start_from": names.run}},
         "post_dataset": [{"x": float(names is NOBODYS)}],
         "evaluate_loss": {"loss": "mean_squared_error", "y_true": [[1.0]], "y_pred": [[2.0]]},
         "predict": {"run_id": names.run, "instances": [[1, 2]]},
@@ -179,9 +183,14 @@ def test_what_a_project_has_is_there_after_all_that(client: TestClient, ours: Na
     key = keys.of("ours")
     answers = [
         client.get(path, headers=key)
-        for path in (f"/runs/{ours.run}", f"/datasets/{ours.dataset}", "/models/spam")
+        for path in (
+            f"/runs/{ours.run}",
+            f"/datasets/{ours.dataset}",
+            "/models/spam",
+            f"/sweeps/{ours.sweep}",
+        )
     ]
-    assert [answer.status_code for answer in answers] == [200, 200, 200]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 200]
     assert [version["version"] for version in answers[2].json()["versions"]] == [1]
     for body in ({"run_id": RUN}, {"model": "spam"}, {"run_ids": [RUN]}):
         document = {**body, "instances": [[1, 2]]}
@@ -237,7 +246,7 @@ class TestOtherWays:
         assert client.get("/models/spam", headers=keys.of("ours")).status_code == 200
 
     def test_lists(self, client: TestClient, ours: Names, keys: Keys) -> None:
-        for path in ("/runs", "/datasets", "/models"):
+        for path in ("/runs", "/datasets", "/models", "/sweeps"):
             of_ours = client.get(path, headers=keys.of("ours")).json()["items"]
             of_nobody = client.get(path, headers=keys.of("empty")).json()["items"]
             assert of_ours

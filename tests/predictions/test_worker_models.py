@@ -78,6 +78,10 @@ def test_evaluating_it(service: Service, run: dict[str, Any]) -> None:
     figures = service.client.post(f"/runs/{run['id']}/evaluate", json={"split": "train"}).json()
     stored = service.get(f"/runs/{run['id']}/statistics")["splits"]["train"]
     assert figures["elements_above"] == stored["elements_above"]
+    assert figures["activation_sparsity"].keys() == stored["activation_sparsity"].keys()
+    for layer, sparsity in stored["activation_sparsity"].items():
+        near = {name: value and pytest.approx(value, rel=1e-5) for name, value in sparsity.items()}
+        assert figures["activation_sparsity"][layer] == near
 
 
 def test_more_rows_than_go_to_a_worker_at_once(service: Service, run: dict[str, Any]) -> None:

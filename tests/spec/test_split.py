@@ -181,8 +181,8 @@ def test_a_split_that_the_data_do_not_allow_is_refused(split: Any, pointer: str,
         (
             {"valid": {"rows": [0, 2]}},
             "/valid",
-            'Expected one of the fields "train", "validation", "test", "seed", "stratified"; received '
-            '"valid". Did you mean "validation"?',
+            'Expected one of the fields "train", "validation", "test", "seed", "stratified", "fold"; '
+            'received "valid". Did you mean "validation"?',
         ),
     ],
 )

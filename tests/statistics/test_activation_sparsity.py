@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from app.statistics import activation_sparsity
+from app.statistics import GatheredSparsity, activation_sparsity
 
 
 def test_every_figure_on_a_case_worked_by_hand() -> None:
@@ -53,3 +53,19 @@ def test_hoyer_is_undefined_for_zeros_and_for_a_single_unit() -> None:
 @pytest.mark.parametrize("activations", [np.empty((0, 4)), np.array([[1.0, np.nan]]), np.array([[np.inf]])])
 def test_undefined_or_non_finite_is_none(activations: np.ndarray) -> None:
     assert set(activation_sparsity(activations, 0.001).values()) == {None}
+
+
+def test_parts_that_are_gathered_give_the_figures_of_the_whole() -> None:
+    activations = np.maximum(np.random.default_rng(5).normal(size=(50, 6, 4)), 0).astype(np.float32)
+    activations[:, 2, 1] = 0
+    activations[:40, 3, 1] = 0
+    activations[17] = 0
+    gathered = GatheredSparsity(0.05)
+    for first in (0, 1, 30, 49):
+        last = {0: 1, 1: 30, 30: 49, 49: 50}[first]
+        gathered.add(activations[first:last])
+    gathered.add(activations[:0])
+    assert gathered.figures() == pytest.approx(activation_sparsity(activations, 0.05), rel=1e-12)
+    gathered.add(np.float32([[np.nan] * 24]))
+    gathered.add(activations)
+    assert set(gathered.figures().values()) == {None}

@@ -12,7 +12,7 @@ from app.runs.files import RunFiles
 from app.runs.tables import RunRow
 from app.spec.model import resolve_graph
 from app.spec.parsing import parse_run
-from app.training.build import build_model
+from app.training.build import build_model, tapped_model
 from app.training.evaluation import predict
 from app.training.fit import FittedRun
 from app.worker.artifacts import write_model
@@ -29,6 +29,7 @@ def add_finished_run(database: Database, data_dir: Path, document: dict[str, Any
     samples = {tensor.name: inputs[tensor.name].astype(tensor.dtype) for tensor in model.inputs}
     fitted = FittedRun(
         model=model,
+        tapped=tapped_model(model, []),
         epoch=1,
         statistics={},
         predictions={"train": predict(model, samples)},

@@ -13,6 +13,7 @@ from pyarrow import csv
 from app.database import Database
 from app.main import create_app
 from app.settings import Settings
+from app.sweeps.service import carry_on
 from app.worker.claim import claim_run
 from app.worker.training_job import TrainingJob
 
@@ -48,13 +49,23 @@ class InProcess:
         return str(answer.json()["id"])
 
     def work(self) -> bool:
-        """Trains the next run of the queue; False if there is none."""
+        """Does what a worker does with the next run of the queue; False if there is none."""
+        carry_on(self.database)
         with self.database.writing() as session:
             claim = claim_run(session, "worker_1", 10)
         if claim is None:
             return False
         TrainingJob(claim, self.database, self.settings, threading.Event()).run()
         return True
+
+    def sweep(self, document: dict[str, Any]) -> dict[str, Any]:
+        """Posts a sweep and trains all its runs; the sweep."""
+        answer = self.client.post("/sweeps", json=document)
+        assert answer.status_code == 201, answer.text
+        while self.work():
+            pass
+        sweep: dict[str, Any] = self.client.get(f"/sweeps/{answer.json()['id']}").json()
+        return sweep
 
     def train(self, document: dict[str, Any]) -> dict[str, Any]:
         """Posts a run and trains it; the run."""
