@@ -8,6 +8,7 @@ clients and tests compare; the message says what was expected and what was recei
     │   └── MalformedDocument    the body isn't JSON at all
     ├── Unauthenticated          no key came, or one that isn't known
     ├── Forbidden                the key's scopes don't allow what was asked
+    ├── Misdirected              the request is meant for another host
     ├── NotFound                 no run, model, dataset or artifact of that name
     ├── Conflict                 the state of the thing doesn't allow what was asked
     │   └── ArtifactsLost        the files of a run are missing or damaged
@@ -105,6 +106,13 @@ class Forbidden(KerbError):
 
     code = "forbidden"
     title = "The key doesn't allow this"
+
+
+class Misdirected(KerbError):
+    """The request's `Host` is none that the service is known by."""
+
+    code = "misdirected"
+    title = "Meant for another host"
 
 
 class NotFound(KerbError):

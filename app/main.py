@@ -2,20 +2,25 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 
 from app import __version__, openapi
 from app.bodies import problems
 from app.database import Database
 from app.datasets.endpoints import router as datasets_router
+from app.docs_page import add_docs_page
+from app.envelope import Envelope
 from app.evaluations.endpoints import router as evaluations_router
 from app.gate import Gate, check_routes
 from app.keys.keyring import Keyring
 from app.losses.endpoints import router as losses_router
 from app.models.endpoints import router as models_router
 from app.models.names import ModelNames
+from app.observation import MEDIA_TYPE, Observation
 from app.open_inference.endpoints import router as open_inference_router
 from app.predictions.endpoints import router as predictions_router
 from app.predictions.service import Predictor
@@ -24,10 +29,10 @@ from app.readiness import get_readiness
 from app.runs.endpoints import router as runs_router
 from app.runs.files import RunFiles
 from app.runs.waiting import RunWatcher
-from app.settings import Settings
+from app.settings import Settings, listed
 from app.shortcut import PredictionShortcut
 from app.starting import ALIVE
-from app.state import State
+from app.state import MayAdminister, State
 from app.sweeps.endpoints import router as sweeps_router
 from app.tensorflow_serving.endpoints import router as tensorflow_serving_router
 
@@ -44,12 +49,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     names = ModelNames(database)
     predictor = Predictor(files, database, names, settings.open_models, settings.call_seconds)
     keys = Keyring(database, is_private=settings.is_private())
-    state = State(settings, keys, database, files, RunWatcher(database), names, predictor)
+    observation = Observation(database)
+    state = State(settings, keys, observation, database, files, RunWatcher(database), names, predictor)
     app = FastAPI(
         title="Kerb",
         version=__version__,
         summary="Trains and scores Keras models whose outputs must stay within declared limits.",
         lifespan=_lifespan(state),
+        docs_url=None,
         redoc_url=None,
         # Only to look whether somebody set it up takes time in each request.
         telemetry={"tracing": False, "metrics": False, "logs": False},
@@ -58,7 +65,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.kerb = state
     add_problem_handlers(app)
     app.add_middleware(PredictionShortcut)
-    app.add_middleware(Gate)  # the last that is added sees a request first
+    app.add_middleware(Gate)
+    if settings.cors_origins:
+        app.add_middleware(CORSMiddleware, allow_origins=listed(settings.cors_origins), **CORS)
+    app.add_middleware(
+        Envelope, settings=settings, observation=observation
+    )  # the last added is the first asked
     app.include_router(runs_router)
     app.include_router(evaluations_router)
     app.include_router(models_router)
@@ -72,6 +84,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_api_route(
         "/readyz", get_readiness, tags=["service"], response_class=Response, responses=problems()
     )
+    app.add_api_route(
+        "/metrics", get_service_metrics, tags=["service"], response_class=Response, responses=METRICS
+    )
+    add_docs_page(app)
     check_routes(app)
     app.openapi = lambda: openapi.build(app)  # type: ignore[method-assign]
     return app
@@ -91,3 +107,24 @@ def _lifespan(state: State) -> Callable[[FastAPI], AbstractAsyncContextManager[N
 async def get_health() -> Response:
     """Whether the API process answers."""
     return Response(ALIVE, media_type="application/json")
+
+
+CORS: dict[str, Any] = {
+    "allow_methods": ("DELETE", "GET", "POST", "PUT"),
+    "allow_headers": (
+        "Authorization",
+        "Content-Type",
+        "Idempotency-Key",
+        "Prefer",
+        "X-API-Key",
+        "X-Request-ID",
+    ),
+    "expose_headers": ("ETag", "Location", "Preference-Applied", "Retry-After", "X-Request-ID"),
+}
+
+METRICS = problems() | {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
+
+
+def get_service_metrics(state: MayAdminister) -> Response:
+    """Figures of the service for Prometheus: requests, runs, queue, workers, memory."""
+    return Response(state.observation.text(), media_type=MEDIA_TYPE)

@@ -27,6 +27,7 @@ from app.errors import (
     InvalidDocument,
     InvalidRange,
     KerbError,
+    Misdirected,
     NotFound,
     RunError,
     TooLarge,
@@ -47,6 +48,7 @@ _STATUSES: tuple[tuple[type[KerbError], int], ...] = (
     (RunError, 422),
     (Unauthenticated, 401),
     (Forbidden, 403),
+    (Misdirected, 421),
     (NotFound, 404),
     (Conflict, 409),
     (TooLarge, 413),
@@ -103,7 +105,6 @@ def add_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(OperationalError, _handle_database_error)
     app.add_exception_handler(TimeoutError, _handle_database_error)
     app.add_exception_handler(OSError, _handle_storage_error)
-    app.add_exception_handler(Exception, _handle_unexpected)
 
 
 PROTOCOLS = ("/v1/", "/v2")
@@ -225,17 +226,16 @@ _DATABASE_FAILURES = {
 
 async def _handle_storage_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, OSError) or error.errno not in STORAGE_FAILURES:
-        return await _handle_unexpected(request, error)
+        raise error
     logger.error("files failed method=%s path=%s error=%s", request.method, request.url.path, error)
     message = f"The service can't write or read its files now: {error.strerror}."
     return problem_response(Unavailable(message), request.url.path)
 
 
-async def _handle_unexpected(request: Request, error: Exception) -> Response:
-    # Starlette's outermost layer logs the traceback of what arrives here.
-    logger.error("request failed method=%s path=%s error=%r", request.method, request.url.path, error)
+def unexpected_response(path: str) -> Response:
+    """The answer at a path where something failed that isn't known to."""
     return _respond(
-        request.url.path,
+        path,
         500,
         "internal_error",
         "The service made a mistake",

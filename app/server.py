@@ -9,10 +9,12 @@ import gc
 import logging
 import socket
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import TYPE_CHECKING
 
 import uvicorn
 
+from app.protocol import LimitedProtocol
 from app.settings import Settings
 from app.starting import StartingApp
 
@@ -39,6 +41,7 @@ class Server(uvicorn.Server):
         self._supervisor: Supervisor | None = None
         config = uvicorn.Config(
             self._starting,
+            http=partial(LimitedProtocol, settings.max_header_bytes),  # type: ignore[arg-type]
             lifespan="off",  # the application's begins when it's there
             log_config=None,
             access_log=False,

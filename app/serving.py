@@ -44,7 +44,7 @@ def work(settings: Settings) -> None:
 
 
 def _begin(settings: Settings) -> None:
-    configure_logs(settings.log_level)
+    configure_logs(settings.log_level, settings.log_format)
     folder = settings.data_dir.absolute()
     try:
         make_folder(folder)

@@ -37,6 +37,21 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """Least severe level that is logged, on standard error."""
 
+    log_format: Literal["text", "json"] = "text"
+    """Form of a line of the log: words and `key=value`, or an object."""
+
+    allowed_hosts: str = ""
+    """Names by which clients reach the service, separated by commas; requests whose `Host` is another are
+    answered with `421`. This machine's own names always count. Empty means no others where the service
+    listens on this machine only, and any elsewhere."""
+
+    cors_origins: str = ""
+    """Origins whose pages may use the service from a browser, separated by commas, such as
+    `https://lab.example`; empty means none."""
+
+    max_header_bytes: int = Field(default=64 * 1024, ge=1024)
+    """Largest request line and headers together; larger ones are answered with `431`."""
+
     max_body_bytes: int = Field(default=64 * 1024 * 1024, ge=1)
     """Largest request body that is read; a larger one is answered with `413`."""
 
@@ -106,6 +121,13 @@ class Settings(BaseSettings):
         """Most bytes that a worker may hold, with the default filled in."""
         return self.worker_memory_bytes or machine_memory() * 9 // 10
 
+    def host_names(self) -> frozenset[bytes] | None:
+        """The names that a request's `Host` may have, in lower case; None for any."""
+        names = listed(self.allowed_hosts)
+        if not names and not self.is_private():
+            return None
+        return frozenset(name.lower().encode() for name in (*names, "localhost", "127.0.0.1", "[::1]"))
+
     def url_of_database(self) -> str:
         """The SQLAlchemy URL, with the default filled in."""
         return self.database_url or f"sqlite:///{self.data_dir.absolute() / 'kerb.db'}"
@@ -114,3 +136,8 @@ class Settings(BaseSettings):
         """The variables that give a child process these very settings."""
         values = self.model_dump(mode="json") | {"data_dir": str(self.data_dir.absolute())}
         return {f"KERB_{name.upper()}": str(value) for name, value in values.items()}
+
+
+def listed(text: str) -> list[str]:
+    """The parts of a list in one text, which commas separate."""
+    return [part.strip() for part in text.split(",") if part.strip()]

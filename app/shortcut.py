@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.errors import KerbError
+from app.observation import ROUTE
 from app.open_inference.endpoints import HEADER_LENGTH, answer_infer
 from app.predictions.endpoints import PATH, predict
 from app.problems import database_problem, problem_response
@@ -54,15 +55,16 @@ class PredictionShortcut:
 
 
 def _find(scope: Scope) -> Answering | None:
-    """What answers a POST, if that is known here."""
+    """What answers a POST, if that is known here; then the request's route is noted, as the router would."""
     path: str = scope["path"]
     if path == PATH:
+        scope[ROUTE] = PATH
         return predict
     match path.split("/"):
         case ["", "v2", "models", name, "infer"] if name:
-            version = None
+            version, scope[ROUTE] = None, "/v2/models/{name}/infer"
         case ["", "v2", "models", name, "versions", version, "infer"] if name and version:
-            pass
+            scope[ROUTE] = "/v2/models/{name}/versions/{version}/infer"
         case _:
             return None
     length = dict(scope["headers"]).get(_HEADER_LENGTH)

@@ -13,6 +13,7 @@ from app.errors import Forbidden
 from app.keys.keyring import Keyring
 from app.keys.service import Access, Scope
 from app.models.names import ModelNames
+from app.observation import Observation
 from app.predictions.service import Predictor
 from app.runs.files import RunFiles
 from app.runs.waiting import RunWatcher
@@ -29,6 +30,7 @@ class State:
     Attributes:
         settings: as the service was started.
         keys: tells what a request may do.
+        observation: counts requests, and tells figures of the whole service.
         database: the one database; a project's transactions see its own rows only.
         files: where artifacts lie. They are found by the ids of runs, which must come from the database.
         watcher: tells when a run ends.
@@ -38,6 +40,7 @@ class State:
 
     settings: Settings
     keys: Keyring
+    observation: Observation
     database: Database
     files: RunFiles
     watcher: RunWatcher

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from alembic import context
 from sqlalchemy import Connection, text
 
-from app import calls  # noqa: F401  (makes its table known to Base)
+from app import calls, counters  # noqa: F401  (makes their tables known to Base)
 from app.database import Base, Database, UtcDateTime
 from app.datasets import tables as dataset_tables  # noqa: F401  (the same)
 from app.keys import tables as key_tables  # noqa: F401  (the same)

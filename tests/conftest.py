@@ -1,5 +1,6 @@
 """Fixtures for all tests."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +10,8 @@ import pytest
 from app.database import Database
 from app.migrations import migrate
 from tests.support.service import Service
+
+os.environ["KERB_ALLOWED_HOSTS"] = "testserver"  # as the test client calls the service
 
 
 @pytest.fixture(scope="session")

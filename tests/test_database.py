@@ -9,7 +9,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
-from app import calls  # noqa: F401  (its table is compared, too)
+from app import calls, counters  # noqa: F401  (their tables are compared, too)
 from app.database import Base, Database
 from app.migrations import migrate
 from app.runs.tables import WorkerRow

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
+from app.counters import count
 from app.runs.tables import HistoryBlockRow, RunRow
 
 _NUMBER = np.dtype("<i4")
@@ -159,6 +160,7 @@ def append_block(
     _fill(block, epochs, values)
     session.add(block)
     run.epoch = last
+    count(session, "epochs", last - first + 1)
 
 
 def cut_history(session: Session, run: RunRow, epoch: int) -> None:

@@ -8,5 +8,5 @@ from app.worker.process import run_worker
 
 if __name__ == "__main__":
     settings = Settings()
-    configure_logs(settings.log_level)
+    configure_logs(settings.log_level, settings.log_format)
     run_worker(settings, sys.argv[1])

@@ -10,6 +10,7 @@ import time
 from sqlalchemy import delete
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.counters import count
 from app.database import Database
 from app.ids import new_id
 from app.migrations import migrate
@@ -101,10 +102,13 @@ class Supervisor:
 
     def _clean_up_after(self, worker_id: str, worker: WorkerHandle) -> None:
         """Gives the run of a worker that died to the next one, without waiting for the lease to end."""
-        if worker.exit_code() != 0 and not self._stopping.is_set():
+        died = worker.exit_code() != 0 and not self._stopping.is_set()
+        if died:
             logger.warning("worker died worker=%s exit_code=%s", worker_id, worker.exit_code())
         try:
             with self._database.writing() as session:
+                if died:
+                    count(session, "worker_restarts")
                 for run_id in requeue_of_worker(session, worker_id, self._settings.max_attempts):
                     logger.warning("run taken from dead worker run=%s worker=%s", run_id, worker_id)
                 session.execute(delete(WorkerRow).where(WorkerRow.id == worker_id))

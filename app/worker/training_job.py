@@ -9,6 +9,7 @@ import threading
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.counters import count
 from app.database import Database, utc_now
 from app.datasets.service import DatasetFiles, load_stored
 from app.errors import ArtifactsLost, CheckpointRefused, InvalidDocument, RunError
@@ -214,6 +215,8 @@ class TrainingJob:
                 get_claimed_run(session, self._claim)
                 publish_folder(folder, self._files.artifacts(run_id))
                 end_run(session, self._claim, **ended)
+                if scoring is not None and scoring["by"] == "worker":
+                    count(session, "onnx_fallbacks")
         self._checkpoints.remove()
 
     # The other ends.

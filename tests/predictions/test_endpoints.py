@@ -314,7 +314,7 @@ class TestModels:
         async def predict_all() -> list[Any]:
             app = create_app(Settings(data_dir=tmp_path, open_models=2))
             async with httpx.AsyncClient(
-                transport=httpx.ASGITransport(app), base_url="http://kerb"
+                transport=httpx.ASGITransport(app), base_url="http://testserver"
             ) as client:
 
                 async def predict_one(factor: int) -> Any:

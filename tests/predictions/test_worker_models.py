@@ -1,5 +1,6 @@
 """A model without an ONNX form is scored by a worker, by every route, as Keras scores it."""
 
+import re
 from typing import Any
 
 import keras
@@ -50,6 +51,12 @@ def test_the_run_says_who_scores_and_why(service: Service, run: dict[str, Any]) 
     names = [item["name"] for item in service.get(f"/runs/{run['id']}/artifacts")["items"]]
     assert "model.keras" in names
     assert "model.onnx" not in names
+
+
+def test_the_figures_of_the_service_count_it(service: Service, run: dict[str, Any]) -> None:
+    found = re.search(r"^kerb_onnx_fallbacks_total (.*)$", service.client.get("/metrics").text, re.MULTILINE)
+    assert found is not None
+    assert float(found[1]) >= 1
 
 
 def test_predict(service: Service, run: dict[str, Any], expected: np.ndarray) -> None:

@@ -1,0 +1,58 @@
+"""HTTP on a connection, with a limit to what a request may send before its body."""
+
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+_BODY = (
+    b'{"type":"urn:kerb:problem:head_too_large","title":"Too large","status":431,'
+    b'"detail":"Expected a request line and headers of at most %d bytes; received more.",'
+    b'"code":"head_too_large","errors":[]}'
+)
+
+
+class LimitedProtocol(HttpToolsProtocol):
+    """uvicorn's protocol, which would keep headers of any size.
+
+    Args:
+        most_head_bytes: as much a request line and headers may have together.
+        arguments: of uvicorn's protocol.
+    """
+
+    def __init__(self, most_head_bytes: int, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self._most = most_head_bytes
+        self._received = 0
+        self._in_head = True
+
+    def data_received(self, data: bytes) -> None:
+        """Reads on, unless a head has become too large."""
+        if self._in_head:
+            self._received += len(data)
+        super().data_received(data)
+        if self._in_head and self._received > self._most and not self.transport.is_closing():
+            self.send_400_response("")
+
+    def on_message_begin(self) -> None:
+        """A request begins; all that was received last may be of its head."""
+        self._in_head = True
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """The head is whole; it's looked at closely only if it may be too large."""
+        if self._received > self._most:
+            size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+            if size > self._most:
+                raise OverflowError  # which makes the parser stop, and uvicorn refuse the request
+        self._in_head, self._received = False, 0
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuses a request that can't be read, or whose head is too large, and closes the connection."""
+        if not self._in_head or self._received <= self._most:
+            super().send_400_response(msg)
+            return
+        body = _BODY % self._most
+        head = b"content-type: application/problem+json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
+        self.transport.write(STATUS_LINE[431] + head % len(body) + body)
+        self.transport.close()
