@@ -9,10 +9,15 @@ from pathlib import Path
 import pytest
 
 from app.spec.checks import check_run
-from app.spec.parsing import parse_run
+from app.spec.parsing import parse, parse_run
+from app.sweeps.documents import SweepSpec
+from app.sweeps.planning import checked_document
+from app.sweeps.settings import planned_settings
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 DOCUMENTS = sorted(EXAMPLES.glob("*.json"))
+SWEEPS = [path for path in DOCUMENTS if path.name.startswith("sweep_")]
+RUNS = [path for path in DOCUMENTS if path not in SWEEPS]
 SCRIPTS = sorted(EXAMPLES.glob("make_*.py"))
 
 
@@ -28,18 +33,26 @@ def test_every_example_is_small() -> None:
     assert [path.name for path in DOCUMENTS if path.stat().st_size > 300_000] == []
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", RUNS, ids=lambda path: path.stem)
 def test_example_is_a_valid_run_document(path: Path) -> None:
     summary = check_run(parse_run(path.read_bytes()))
 
     assert summary.parameter_count > 0
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", RUNS, ids=lambda path: path.stem)
 def test_nothing_is_lost_in_parsing_and_writing(path: Path) -> None:
     run = parse_run(path.read_bytes())
 
     assert parse_run(json.dumps(run.document()).encode()).document() == run.document()
+
+
+@pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)
+def test_example_is_a_valid_sweep(path: Path) -> None:
+    sweep = parse(SweepSpec, path.read_bytes())
+
+    for setting in planned_settings(sweep):
+        checked_document(sweep, setting, None)
 
 
 def test_scripts_write_the_documents_as_they_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

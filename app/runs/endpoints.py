@@ -14,7 +14,7 @@ from app.bodies import json_answer, json_body, problems, read_json_body
 from app.datasets.service import describe_dataset
 from app.errors import NotFound
 from app.memory import check_fits
-from app.runs import schemas, service
+from app.runs import comparison, schemas, service
 from app.runs.answers import metrics_answer, run_answer
 from app.runs.artifacts import check_artifact, list_files, matches, wants_part
 from app.runs.events import LAST_EVENT_ID, Position
@@ -46,6 +46,13 @@ def _tag(text: str) -> str:
     return text
 
 
+def _ids(text: str) -> str:
+    if not 2 <= len(text.split(",")) <= 100:
+        raise ValueError("2 to 100 ids with commas between them")
+    return text
+
+
+Ids = Annotated[str, AfterValidator(_ids)]
 Moment = Annotated[datetime, AfterValidator(_in_utc)]
 Tag = Annotated[str, AfterValidator(_tag)]
 
@@ -157,6 +164,16 @@ def list_runs(
     with state.database.reading() as session:
         runs, more = service.list_runs(session, wanted, limit, after)
     return json_answer({"items": [run_answer(run) for run in runs], "next": runs[-1].id if more else None})
+
+
+@router.get("/runs/compare", response_model=schemas.RunComparison, responses=problems(404, 422))
+def compare_runs(
+    state: MayRead,
+    ids: Annotated[Ids, Query(description="Ids of 2 to 100 runs, with commas between them.")],
+) -> Response:
+    """Runs side by side: where their documents differ, and all their figures."""
+    with state.database.reading() as session:
+        return json_answer(comparison.compare_runs(session, ids.split(",")))
 
 
 @router.get("/runs/{run_id}", response_model=schemas.Run, responses=problems(404))

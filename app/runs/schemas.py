@@ -142,3 +142,17 @@ class ArtifactList(Answer):
 
     items: list[Artifact]
     """The files."""
+
+
+class RunComparison(Answer):
+    """Runs side by side."""
+
+    runs: list[dict[str, Any]]
+    """`id`, `name` and `status` of each, in the order asked for; all lists below are in this order."""
+    same_data: bool
+    """Whether all name the same dataset, or have the same samples inside."""
+    differences: dict[str, list[Any]]
+    """By JSON Pointer into the documents, the values that aren't the same in all; names and tags left out.
+    `{"absent": true}` where a document hasn't the field."""
+    metrics: dict[str, list[float | None]]
+    """The columns of the history at the served epoch, and the statistics' numbers by their paths."""

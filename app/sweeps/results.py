@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from app.runs.figures import Figures
 from app.spec.pointers import received
 from app.sweeps.documents import Limit, Objective, SweepSpec
-from app.sweeps.figures import Figures
 from app.sweeps.settings import Setting
 
 CONFIDENCE = 0.95

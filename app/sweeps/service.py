@@ -12,13 +12,13 @@ from app.database import Database, utc_now
 from app.datasets.service import describe_dataset
 from app.errors import Conflict, InvalidDocument, NotFound
 from app.ids import new_id
+from app.runs.figures import figures_of
 from app.runs.service import NewRun, check_start
 from app.runs.tables import ENDED, RunRow
 from app.spec.described_dataset import DatasetDescription
 from app.spec.parsing import parse, parse_run
 from app.spec.run import RunSpec
 from app.sweeps.documents import GuidedSearch, SweepSpec
-from app.sweeps.figures import figures_of
 from app.sweeps.planning import build_runs, checked_document, next_round, total_runs
 from app.sweeps.results import Outcome, table
 from app.sweeps.settings import Setting, corners, document_of, planned_settings

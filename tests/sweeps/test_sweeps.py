@@ -232,3 +232,21 @@ def test_a_run_without_export_has_figures_and_no_model(kerb: InProcess) -> None:
     assert answer.status_code == 409
     assert kerb.client.get(f"/runs/{run['id']}/statistics").json()["splits"]["train"]
     assert kerb.train(base(1, start_from=run["id"]))["status"] == "succeeded"
+
+
+def test_runs_are_put_side_by_side(kerb: InProcess) -> None:
+    weighted = {"type": "weighted_binary_crossentropy", "false_negative_weight": 3}
+    runs = [kerb.train(base(2, name=str(loss), loss=loss)) for loss in ("binary_crossentropy", weighted)]
+    ids = ",".join(run["id"] for run in runs)
+    found = kerb.client.get("/runs/compare", params={"ids": ids}).json()
+    assert [run["id"] for run in found["runs"]] == [run["id"] for run in runs]
+    assert found["same_data"] is True
+    assert found["differences"]["/loss/type"] == ["binary_crossentropy", "weighted_binary_crossentropy"]
+    assert found["differences"]["/loss/false_negative_weight"] == [{"absent": True}, 3]
+    assert all(pointer.startswith("/loss/") for pointer in found["differences"])
+    for place, run in enumerate(runs):
+        figures = kerb.client.get(f"/runs/{run['id']}/statistics").json()["splits"]["train"]["classification"]
+        for name in ("accuracy", "precision", "recall", "f1_score"):
+            assert found["metrics"][f"train/classification/{name}"][place] == figures[name]
+    assert kerb.client.get("/runs/compare", params={"ids": runs[0]["id"]}).status_code == 422
+    assert kerb.client.get("/runs/compare", params={"ids": ids + ",run_0"}).status_code == 404
