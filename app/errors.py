@@ -17,6 +17,8 @@ clients and tests compare; the message says what was expected and what was recei
     ├── InvalidRange             a part was asked for that a file doesn't have
     ├── TooLarge                 a limit of the service was exceeded
     ├── Unavailable              a part of the service isn't ready; try again later
+    ├── BrokenFile               an uploaded file isn't of its form, or holds what no run could use
+    │   └── NeedsWiderType       a type guessed from a file's beginning can't hold a later value
     ├── CheckpointRefused        a state to go on from is that of another structure
     └── RunError                 a run ended without a model
         ├── ModelRejected        Keras refused what the document asked for
@@ -178,6 +180,30 @@ class Unavailable(KerbError):
 
     code = "unavailable"
     title = "Not available now"
+
+
+class BrokenFile(KerbError):
+    """An uploaded file isn't of its form, or holds what no run could use; the message says where."""
+
+    code = "broken_file"
+    title = "The file is broken"
+
+
+class NeedsWiderType(BrokenFile):
+    """A column holds a value that the type of those before can't hold.
+
+    Args:
+        column: its name.
+        type: one that can.
+    """
+
+    code = "needs_wider_type"
+
+    def __init__(self, column: str, type: object) -> None:
+        super().__init__(
+            f"Expected values of column {column!r} of the type of those before; received another."
+        )
+        self.column, self.type = column, type
 
 
 class CheckpointRefused(KerbError):

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from app.datasets.description import MOST_CATEGORIES, PREVIEW_ROWS, BrokenFile, described, preview_value
+from app.datasets.description import MOST_CATEGORIES, PREVIEW_ROWS, described, preview_value
+from app.errors import BrokenFile
 
 BLOCK_ELEMENTS = 2**20
 LARGEST_EXPANSION = 100

@@ -25,12 +25,11 @@ from app.datasets.description import (
     MOST_CATEGORY_CHARACTERS,
     PREVIEW_ROWS,
     TABLE_FILE,
-    BrokenFile,
     described,
     preview_value,
 )
-from app.datasets.readers import NeedsWiderType, open_table
-from app.errors import STORAGE_FAILURES
+from app.datasets.readers import open_table
+from app.errors import STORAGE_FAILURES, BrokenFile, NeedsWiderType
 
 
 def convert(form: str, source: Path, folder: Path) -> dict[str, Any]:
@@ -174,7 +173,7 @@ def main() -> int:
     try:
         found = convert(form, Path(source), Path(folder))
     except BrokenFile as error:
-        found = {"error": str(error)}
+        found = {"error": error.message}
     except (pyarrow.ArrowException, OSError, EOFError, MemoryError, OverflowError, ValueError) as error:
         number = getattr(error, "errno", None)
         found = {"error": f"Expected a file in {form}; received one that can't be read: {error}"[:500]}

@@ -15,10 +15,6 @@ MOST_CATEGORY_CHARACTERS = 100_000
 """Characters of all of them together."""
 
 
-class BrokenFile(Exception):
-    """A file isn't of its form, or holds what no run could use; the message says where."""
-
-
 def described(
     name: str,
     kind: str,

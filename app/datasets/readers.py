@@ -10,8 +10,7 @@ import pyarrow
 from pyarrow import csv as arrow_csv
 from pyarrow import parquet
 
-from app.datasets.description import BrokenFile
-from app.errors import MalformedDocument
+from app.errors import BrokenFile, MalformedDocument, NeedsWiderType
 from app.spec.strict_json import read_json
 
 BATCH_ROWS = 65_536
@@ -22,14 +21,6 @@ _WIDER = {"null": pyarrow.int64(), "int64": pyarrow.float64()}
 
 Table = tuple[Any, Iterator[Any]]
 """An Arrow schema and record batches of it."""
-
-
-class NeedsWiderType(Exception):
-    """A CSV column holds a value that the type of those before can't hold."""
-
-    def __init__(self, column: str, kind: Any) -> None:
-        super().__init__(column)
-        self.column, self.type = column, kind
 
 
 def open_table(form: str, path: Path, types: Mapping[str, Any] | None = None) -> Table:

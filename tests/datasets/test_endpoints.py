@@ -15,7 +15,7 @@ from pyarrow import parquet
 from app.database import Database
 from app.datasets import schemas
 from app.datasets.conversion import convert
-from app.datasets.description import BrokenFile
+from app.errors import BrokenFile
 from app.main import create_app
 from app.settings import Settings
 
