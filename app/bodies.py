@@ -15,8 +15,9 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from app.compression import decompress
-from app.errors import TooLarge, UnsupportedMediaType
+from app.errors import InvalidDocument, TooLarge, UnsupportedMediaType
 from app.problems import Problem
+from app.spec.strict_json import depth_of
 
 DOCUMENTS: dict[str, type[BaseModel]] = {}
 """The classes of request bodies by name; `app.openapi` describes them."""
@@ -48,6 +49,22 @@ async def read_json_body(request: Request, others: Sequence[str] = ()) -> bytes:
     most_bytes = request.app.state.kerb.settings.max_body_bytes
     _check_head(headers, most_bytes, compressed=False)
     return await _read_rest(request, most_bytes)
+
+
+async def read_document_body(request: Request) -> bytes:
+    """The body of a request that carries a document in JSON.
+
+    Raises:
+        UnsupportedMediaType, TooLarge: as `read_json_body` does.
+        InvalidDocument: it's nested more deeply than the settings allow.
+    """
+    body = await read_json_body(request)
+    most = request.app.state.kerb.settings.max_json_depth
+    depth = depth_of(body) if len(body) <= _LOOP_BYTES else await run_in_threadpool(depth_of, body)
+    if depth > most:
+        message = f"Expected lists and objects at most {most} deep; received them {depth} deep."
+        raise InvalidDocument.at("", message)
+    return body
 
 
 async def read_encoded_body(request: Request) -> bytes:

@@ -16,6 +16,7 @@ clients and tests compare; the message says what was expected and what was recei
     ├── UnsupportedMediaType     a body in a form that the route doesn't read
     ├── InvalidRange             a part was asked for that a file doesn't have
     ├── TooLarge                 a limit of the service was exceeded
+    ├── TooMany                  as many requests or runs as are allowed are there already
     ├── Unavailable              a part of the service isn't ready; try again later
     ├── BrokenFile               an uploaded file isn't of its form, or holds what no run could use
     │   └── NeedsWiderType       a type guessed from a file's beginning can't hold a later value
@@ -173,6 +174,22 @@ class TooLarge(KerbError):
 
     code = "too_large"
     title = "Too large"
+
+
+class TooMany(KerbError):
+    """As many requests or runs as the settings allow are there already; later there may be fewer.
+
+    Args:
+        message: what was expected and what was received.
+        retry_seconds: when to try again.
+    """
+
+    code = "too_many"
+    title = "Too many"
+
+    def __init__(self, message: str, retry_seconds: float) -> None:
+        super().__init__(message)
+        self.retry_seconds = retry_seconds
 
 
 class Unavailable(KerbError):

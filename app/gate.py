@@ -6,8 +6,10 @@ from fastapi import FastAPI
 from sqlalchemy.exc import OperationalError, TimeoutError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.errors import KerbError
+from app.errors import KerbError, TooMany, Unauthenticated
+from app.keys.service import OPEN, Access
 from app.problems import database_problem, problem_response
+from app.rates import Rates
 from app.state import ACCESS, State, declared_routes
 
 PUBLIC = frozenset(("/healthz", "/readyz", "/docs", "/openapi.json"))
@@ -19,17 +21,18 @@ class Gate:
 
     Args:
         app: the application.
+        rates: how many requests a second a key may send, or an address without one.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, rates: Rates) -> None:
         self._app = app
+        self._rates = rates
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers the request, or lets the application do so."""
         if scope["type"] == "http" and scope["path"] not in PUBLIC:
-            state = cast(State, scope["app"].state.kerb)
             try:
-                scope[ACCESS] = await state.keys.find(scope["headers"])
+                scope[ACCESS] = await self._find_access(scope)
             except KerbError as error:
                 await problem_response(error, scope["path"])(scope, receive, send)
                 return
@@ -38,6 +41,23 @@ class Gate:
                 await response(scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+    async def _find_access(self, scope: Scope) -> Access:
+        """What the request may do, if it's one of not too many."""
+        state = cast(State, scope["app"].state.kerb)
+        try:
+            access = await state.keys.find(scope["headers"])
+        except Unauthenticated:
+            self._count(scope["client"][0] if scope.get("client") else "")
+            raise
+        if access is not OPEN:
+            self._count(access.key_id or "")
+        return access
+
+    def _count(self, name: str) -> None:
+        wait = self._rates.wait_seconds(name)
+        if wait:
+            raise TooMany("Expected fewer requests in so short a time; wait, or send them more slowly.", wait)
 
 
 def check_routes(app: FastAPI) -> None:

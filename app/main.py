@@ -25,6 +25,7 @@ from app.open_inference.endpoints import router as open_inference_router
 from app.predictions.endpoints import router as predictions_router
 from app.predictions.service import Predictor
 from app.problems import add_problem_handlers
+from app.rates import Rates
 from app.readiness import get_readiness
 from app.runs.endpoints import router as runs_router
 from app.runs.files import RunFiles
@@ -65,7 +66,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.kerb = state
     add_problem_handlers(app)
     app.add_middleware(PredictionShortcut)
-    app.add_middleware(Gate)
+    app.add_middleware(Gate, rates=Rates(settings.max_requests_per_second))
     if settings.cors_origins:
         app.add_middleware(CORSMiddleware, allow_origins=listed(settings.cors_origins), **CORS)
     app.add_middleware(

@@ -67,6 +67,7 @@ def _describe_keys(document: dict[str, Any], app: FastAPI) -> None:
             operation["responses"].update(misdirected)
     refused = {
         "401": {"description": "No key came that is good."} | problem,
+        "429": {"description": "Too many requests or runs; Retry-After says when to try again."} | problem,
         "403": {"description": "The key hasn't the scope."} | problem,
     }
     for route in declared_routes(app):

@@ -6,6 +6,7 @@ parameter of the request names it in `parameter` instead.
 """
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -31,6 +32,7 @@ from app.errors import (
     NotFound,
     RunError,
     TooLarge,
+    TooMany,
     Unauthenticated,
     Unavailable,
     UnsupportedMediaType,
@@ -52,6 +54,7 @@ _STATUSES: tuple[tuple[type[KerbError], int], ...] = (
     (NotFound, 404),
     (Conflict, 409),
     (TooLarge, 413),
+    (TooMany, 429),
     (InvalidRange, 416),
     (UnsupportedMediaType, 415),
     (Unavailable, 503),
@@ -117,6 +120,8 @@ def problem_response(error: KerbError, path: str = "") -> Response:
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == 503 else None
     if isinstance(error, Unauthenticated):
         headers = {"WWW-Authenticate": 'Bearer realm="kerb"'}
+    elif isinstance(error, TooMany):
+        headers = {"Retry-After": str(math.ceil(error.retry_seconds))}
     elif isinstance(error, InvalidRange):
         headers = {"Content-Range": f"bytes */{error.size}"}
     return _respond(path, status, error.code, error.title, error.message, _fields(error), headers)

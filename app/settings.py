@@ -59,6 +59,36 @@ class Settings(BaseSettings):
     """Largest body of instances in CSV, Parquet, Arrow, NPY or lines of JSON, and largest dataset but JSON; a
     larger one is answered with `413`. It lies in the data folder while it's read, some rows at a time."""
 
+    max_json_depth: int = Field(default=100, ge=8)
+    """Deepest nesting of lists and objects in a document; a deeper one is answered with `422`."""
+
+    max_requests_per_second: float = Field(default=1000.0, gt=0)
+    """Most requests a second of each key, and of each address from which requests come without a good one;
+    more are answered with `429`. A service that needs no key counts nothing."""
+
+    max_queued_runs: int = Field(default=10_000, ge=1)
+    """Most queued runs of a project; while there are as many, new ones are answered with `429`."""
+
+    max_running_runs: int = Field(default=16, ge=1)
+    """Most runs of a project that are trained at once; others wait, so that workers are left for other
+    projects."""
+
+    max_parameters: int = Field(default=100_000_000, ge=1)
+    """Most weights of a model; a run document that asks for more is answered with `422`."""
+
+    max_epochs: int = Field(default=10_000_000, ge=1)
+    """Most epochs of a run; likewise."""
+
+    max_run_seconds: float = Field(default=7 * 86_400.0, gt=0)
+    """Longest that a run trains, as its own `time_limit_seconds`, which may not be longer; then it ends with
+    the weights that it has."""
+
+    max_dataset_rows: int = Field(default=100_000_000, ge=1)
+    """Most rows of a dataset; one with more is answered with `413`."""
+
+    max_dataset_values: int = Field(default=2_000_000_000, ge=1)
+    """Most numbers of a dataset, columns times rows times the values in each; likewise."""
+
     max_wait_seconds: float = Field(default=60.0, ge=0)
     """Longest that `Prefer: wait` holds an answer back; a longer wish is cut to this."""
 

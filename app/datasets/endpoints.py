@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from app.bodies import body_chunks, json_answer, problems
 from app.datasets import schemas, service
-from app.datasets.service import DatasetFiles
+from app.datasets.service import DatasetFiles, DatasetSize
 from app.datasets.tables import DatasetRow
 from app.errors import UnsupportedMediaType
 from app.runs.files import gathering
@@ -57,8 +57,9 @@ async def post_dataset(
     files = DatasetFiles(settings.data_dir)
     with gathering(files.upload()) as folder, (folder / "body").open("wb") as file:
         sha256 = await _receive(request, file, most_bytes)
+        most = DatasetSize(settings.max_dataset_rows, settings.max_dataset_values)
         dataset, new = await run_in_threadpool(
-            service.store, state.database, files, form, name, folder / "body", sha256
+            service.store, state.database, files, form, name, folder / "body", sha256, most
         )
     headers = {"Location": f"/datasets/{dataset.id}"}
     return json_answer(_answer(dataset), 201 if new else 200, headers)

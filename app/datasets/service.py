@@ -1,12 +1,13 @@
 """What can be done with datasets: store, find, delete. Knows no HTTP."""
 
+import math
 import os
 import secrets
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import select
@@ -16,13 +17,20 @@ from sqlalchemy.orm import Session
 from app.database import Database, utc_now
 from app.datasets.reading import describe, read_run_data
 from app.datasets.tables import DatasetRow
-from app.errors import Conflict, InvalidDocument, NotFound
+from app.errors import Conflict, InvalidDocument, NotFound, TooLarge
 from app.ids import new_id
 from app.runs.files import entries, gathering, publish_folder, sync_files
 from app.runs.tables import ENDED, RunRow
 from app.spec.dataset import AnyDataset, RunData
 from app.spec.described_dataset import DatasetDescription
 from app.spec.stored_dataset import StoredDataset
+
+
+class DatasetSize(NamedTuple):
+    """Rows of a dataset, and numbers in all of them."""
+
+    rows: int
+    values: int
 
 
 class DatasetFiles:
@@ -63,7 +71,13 @@ def find_same(session: Session, sha256: str, form: str) -> DatasetRow | None:
 
 
 def store(
-    database: Database, files: DatasetFiles, form: str, name: str | None, upload: Path, sha256: str
+    database: Database,
+    files: DatasetFiles,
+    form: str,
+    name: str | None,
+    upload: Path,
+    sha256: str,
+    most: DatasetSize,
 ) -> tuple[DatasetRow, bool]:
     """Stores an uploaded file as a dataset; the one of the same bytes, if there is one, and False.
 
@@ -74,9 +88,11 @@ def store(
         name: of a new dataset.
         upload: the file, which stays.
         sha256: of its bytes.
+        most: how large it may be.
 
     Raises:
         InvalidDocument: the file is broken; nothing of it is left.
+        TooLarge: it has more rows or values.
     """
     with database.reading() as session:
         same = find_same(session, sha256, form)
@@ -86,6 +102,7 @@ def store(
     # The lock on the folder goes with it, so nobody takes it for a leftover before its row is there.
     with gathering(files.unfinished(dataset_id)) as folder:
         found = _convert(form, upload, folder)
+        _check_size(found, most)
         sync_files(folder)
         publish_folder(folder, files.folder(dataset_id))
         row = DatasetRow(
@@ -98,6 +115,13 @@ def store(
             **found,
         )
         return _insert(database, files, row)
+
+
+def _check_size(found: dict[str, Any], most: DatasetSize) -> None:
+    values = found["rows"] * sum(math.prod(column["shape"]) for column in found["columns"])
+    for number, limit, unit in ((found["rows"], most.rows, "rows"), (values, most.values, "values")):
+        if number > limit:
+            raise TooLarge(f"Expected a dataset of at most {limit} {unit}; received {number}.")
 
 
 def _insert(database: Database, files: DatasetFiles, row: DatasetRow) -> tuple[DatasetRow, bool]:

@@ -8,7 +8,7 @@ from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from app.bodies import json_answer, json_body, problems, read_json_body
+from app.bodies import json_answer, json_body, problems, read_document_body
 from app.datasets.service import DatasetFiles, load_stored
 from app.errors import Conflict, InvalidDocument
 from app.evaluations import schemas, service
@@ -79,7 +79,7 @@ async def get_elements_above(
 )
 async def evaluate_run(run_id: str, request: Request, state: MayPredict) -> Response:
     """Figures of a run's model on a part of its data, or on other data."""
-    body = await read_json_body(request)
+    body = await read_document_body(request)
     asked = await run_in_threadpool(parse, Evaluation, body)
 
     def count(spec: RunSpec, scorer: Scorer, own: OwnData) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from app.bodies import json_answer, json_body, problems, read_json_body
+from app.bodies import json_answer, json_body, problems, read_document_body
 from app.calls import ask_worker
 from app.losses.schemas import EvaluatedLoss
 from app.spec.loss_evaluation import LossEvaluation, read_loss_evaluation
@@ -21,6 +21,6 @@ router = APIRouter(tags=["losses"])
 )
 async def evaluate_loss(request: Request, state: MayTrain) -> Response:
     """Value, terms and gradient of a loss on given predictions: try a loss before training with it."""
-    body = await read_json_body(request)
+    body = await read_document_body(request)
     asked = await run_in_threadpool(lambda: read_loss_evaluation(body).document())
     return json_answer(await ask_worker(state.database, "evaluate_loss", asked, state.settings.call_seconds))

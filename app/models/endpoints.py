@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from app.bodies import json_answer, json_body, problems, read_json_body
+from app.bodies import json_answer, json_body, problems, read_document_body
 from app.models import schemas, service
 from app.models.documents import ModelDocument, RollbackDocument
 from app.models.tables import ModelRow, ModelVersionRow
@@ -58,7 +58,7 @@ async def put_model(
 
     `201` if the name is new. What the current version has already makes no new one.
     """
-    document = parse(ModelDocument, await read_json_body(request))
+    document = parse(ModelDocument, await read_document_body(request))
     members = service.members_of(document)
 
     def put(session: Session) -> bool:
@@ -105,7 +105,7 @@ def get_model_version(name: str, version: Version, state: MayRead) -> Response:
 )
 async def roll_back_model(name: str, request: Request, state: MayTrain) -> Response:
     """Makes a version the current one, an earlier or a later one; no version is lost."""
-    version = parse(RollbackDocument, await read_json_body(request)).version
+    version = parse(RollbackDocument, await read_document_body(request)).version
     await _change(state, lambda session: service.roll_back(session, name, version))
     return await run_in_threadpool(_answer_model, state, name)
 

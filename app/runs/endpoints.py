@@ -10,9 +10,10 @@ from pydantic import AfterValidator
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, Response, StreamingResponse
 
-from app.bodies import json_answer, json_body, problems, read_json_body
+from app.bodies import json_answer, json_body, problems, read_document_body
 from app.datasets.service import describe_dataset
 from app.errors import NotFound
+from app.limits import check_limits
 from app.memory import check_fits
 from app.runs import comparison, schemas, service
 from app.runs.answers import metrics_answer, run_answer
@@ -76,7 +77,7 @@ async def post_run(
       body it's refused.
     - `Prefer: wait=SECONDS`: the answer comes when the run has ended, or when that time is up.
     """
-    body = await read_json_body(request)
+    body = await read_document_body(request)
     run_id = await run_in_threadpool(_create_run, state, body, idempotency_key)
     headers = {"Location": f"/runs/{run_id}"}
     wait_seconds = _read_wait(prefer)
@@ -97,11 +98,14 @@ def _create_run(state: State, body: bytes, idempotency_key: str | None) -> str:
     spec = parse_run(body)
     with state.database.reading() as session:
         described = describe_dataset(session, spec.dataset)
-    check_fits(check_run(spec, described).parameter_count, state.settings.memory_of_worker())
+    parameters = check_run(spec, described).parameter_count
+    check_fits(parameters, state.settings.memory_of_worker())
+    check_limits(spec, parameters, state.settings)
     new = service.build_run(spec, body_hash, idempotency_key)
     with state.database.writing() as session:
         describe_dataset(session, spec.dataset)  # so that it can't be deleted meanwhile
         service.check_start(session, spec.start_from)
+        service.check_queue(session, 1, state.settings.max_queued_runs)
         return service.create_run(session, new).id
 
 
@@ -127,7 +131,7 @@ def _answer_run(
 )
 async def validate_run(request: Request, state: MayTrain) -> Response:
     """Checks a run document to the end, shapes included, and trains nothing."""
-    body = await read_json_body(request)
+    body = await read_document_body(request)
     return json_answer(asdict(await run_in_threadpool(_check_run, state, body)))
 
 
@@ -138,6 +142,7 @@ def _check_run(state: State, body: bytes) -> ModelSummary:
         service.check_start(session, spec.start_from)
     summary = check_run(spec, described)
     check_fits(summary.parameter_count, state.settings.memory_of_worker())
+    check_limits(spec, summary.parameter_count, state.settings)
     return summary
 
 

@@ -7,17 +7,20 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.database import utc_now
-from app.errors import Conflict, IdempotencyMismatch, InvalidDocument, NotFound
+from app.errors import Conflict, IdempotencyMismatch, InvalidDocument, NotFound, TooMany
 from app.ids import new_id
 from app.models.tables import ModelRunRow
 from app.runs.tables import ENDED, RunDataRow, RunRow, RunStatus, RunTagRow
 from app.spec.parsing import parse_run
 from app.spec.run import RunSpec
+
+QUEUE_RETRY_SECONDS = 10
+"""When to try again, after the queue was full."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,18 @@ def create_run(session: Session, new: NewRun) -> RunRow:
         return repeated
     session.add_all(new.parts)
     return new.run
+
+
+def check_queue(session: Session, added: int, most: int) -> None:
+    """Sees to it that no more runs than `most` are queued once some are added; of a project, in its session.
+
+    Raises:
+        TooMany: there would be.
+    """
+    queued = session.scalar(select(func.count()).select_from(RunRow).where(RunRow.status == "queued")) or 0
+    if queued + added > most:
+        message = f"Expected at most {most} queued runs; {queued} are queued, and {added} would be added."
+        raise TooMany(message, QUEUE_RETRY_SECONDS)
 
 
 _DTYPES = {int: "int64", float: "float64", str: "text"}

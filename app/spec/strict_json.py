@@ -7,6 +7,7 @@ holds one is refused with the pointer of the number.
 import json
 from typing import Any
 
+import numpy as np
 import orjson
 
 from app.errors import FieldProblem, MalformedDocument
@@ -15,6 +16,28 @@ from app.spec.pointers import join
 MOST_SEARCHED_BYTES = 1024 * 1024
 """Largest body in which a number that JSON can't hold is looked for, as that takes much time and memory; of
 larger ones only the line and the column are told."""
+
+
+_STEPS = np.zeros(256, np.int8)
+_STEPS[list(b"[{")] = 1
+_STEPS[list(b"]}")] = -1
+_MARKS = _STEPS != 0
+_MARKS[ord('"')] = True
+
+
+def depth_of(body: bytes) -> int:
+    """How deeply lists and objects are nested in JSON; of what isn't JSON, any number.
+
+    It takes a small part of the time of parsing.
+    """
+    if b"\\" in body:
+        body = body.replace(b"\\\\", b"").replace(b'\\"', b"")
+    every = np.frombuffer(body, np.uint8)
+    marks = every[_MARKS[every]]
+    is_quote = marks == ord('"')
+    steps = _STEPS[marks]
+    steps[np.cumsum(is_quote) % 2 == 1] = 0  # within a text
+    return int(np.cumsum(steps, dtype=np.int64).max(initial=0))
 
 
 def read_json(body: bytes) -> Any:

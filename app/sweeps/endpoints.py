@@ -6,7 +6,7 @@ from fastapi import APIRouter, Header, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from app.bodies import json_answer, json_body, problems, read_json_body
+from app.bodies import json_answer, json_body, problems, read_document_body
 from app.errors import NotFound
 from app.spec.parsing import parse
 from app.state import MayRead, MayTrain, State
@@ -30,10 +30,10 @@ Number = Annotated[int, Query(ge=0, lt=2**31, description="Number of a setting."
 )
 async def post_sweep(request: Request, state: MayTrain) -> Response:
     """Puts the runs of a study into the queue."""
-    body = await read_json_body(request)
+    body = await read_document_body(request)
 
     def create() -> Response:
-        sweep_id = service.create_sweep(state.database, parse(SweepSpec, body))
+        sweep_id = service.create_sweep(state.database, parse(SweepSpec, body), state.settings)
         return _answer(state, sweep_id, 201, {"Location": f"/sweeps/{sweep_id}"})
 
     return await run_in_threadpool(create)

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.errors import InvalidDocument
+from app.limits import check_limits
 from app.runs.service import NewRun, build_run
+from app.settings import Settings
 from app.spec.checks import check_run
 from app.spec.described_dataset import DatasetDescription
 from app.spec.folds import Fold
@@ -38,7 +40,9 @@ class Round:
     again: Sequence[int] = ()
 
 
-def checked_document(sweep: SweepSpec, setting: Setting, described: DatasetDescription | None) -> RunSpec:
+def checked_document(
+    sweep: SweepSpec, setting: Setting, described: DatasetDescription | None, limits: Settings | None = None
+) -> RunSpec:
     """The run document of a setting, checked; with the seed of the base, without a fold.
 
     Raises:
@@ -50,7 +54,9 @@ def checked_document(sweep: SweepSpec, setting: Setting, described: DatasetDescr
         run = parse_run(document)
         if folds is not None:
             run = run.model_copy(update={"split": Split(fold=Fold(**folds.model_dump()))})
-        check_run(run, described)
+        parameters = check_run(run, described).parameter_count
+        if limits is not None:  # those of a search were checked at its corners
+            check_limits(run, parameters, limits)
     except InvalidDocument as error:
         raise _located(error, setting) from error
     return run

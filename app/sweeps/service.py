@@ -13,8 +13,9 @@ from app.datasets.service import describe_dataset
 from app.errors import Conflict, InvalidDocument, NotFound
 from app.ids import new_id
 from app.runs.figures import figures_of
-from app.runs.service import NewRun, check_start
+from app.runs.service import NewRun, check_queue, check_start
 from app.runs.tables import ENDED, RunRow
+from app.settings import Settings
 from app.spec.described_dataset import DatasetDescription
 from app.spec.parsing import parse, parse_run
 from app.spec.run import RunSpec
@@ -29,18 +30,19 @@ logger = logging.getLogger(__name__)
 Built = list[tuple[NewRun, SweepRunRow]]
 
 
-def create_sweep(database: Database, sweep: SweepSpec) -> str:
+def create_sweep(database: Database, sweep: SweepSpec, limits: Settings) -> str:
     """Puts the runs of a sweep into the queue; its id. Those of a guided search are for a worker to choose.
 
     Raises:
         InvalidDocument: a setting isn't a run document that can be trained, or there are too many runs.
+        TooMany: as many runs are queued as may be.
     """
     guided = isinstance(sweep.search, GuidedSearch)
     settings = list(corners(sweep)) if guided else planned_settings(sweep)
     base = _base(sweep, settings[0])
     with database.reading() as session:
         described = _check_references(session, base)
-    runs = [checked_document(sweep, setting, described) for setting in settings]
+    runs = [checked_document(sweep, setting, described, limits) for setting in settings]
     count = sweep.search.trials if isinstance(sweep.search, GuidedSearch) else len(settings)
     row = SweepRow(
         id=new_id("sweep"),
@@ -53,6 +55,7 @@ def create_sweep(database: Database, sweep: SweepSpec) -> str:
     built = [] if guided else [build_runs(row.id, sweep, run, number, 0) for number, run in enumerate(runs)]
     with database.writing() as session:
         _check_references(session, base)  # so that nothing is deleted meanwhile
+        check_queue(session, sum(map(len, built)), limits.max_queued_runs)
         session.add(row)
         session.flush()
         for number, of_setting in enumerate(built):

@@ -56,16 +56,33 @@ def lease_end(lease_seconds: float) -> datetime:
     return utc_now() + timedelta(seconds=lease_seconds)
 
 
-def queue_has_runs(connection: Connection) -> bool:
-    """Whether a run is queued; cheap, and without a session's cost, for an idle worker asks all the time."""
-    return connection.scalar(select(RunRow.id).where(RunRow.status == "queued").limit(1)) is not None
+def queue_has_runs(connection: Connection, most_of_project: int) -> bool:
+    """Whether a run may be claimed; cheap, without a session's cost, for an idle worker asks all the time."""
+    return connection.scalar(select(RunRow.id).where(_may_start(most_of_project)).limit(1)) is not None
 
 
-def claim_run(session: Session, worker_id: str, lease_seconds: float) -> Claim | None:
-    """Claims the run that has waited longest; None if none waits."""
+def _may_start(most_of_project: int) -> ColumnElement[bool]:
+    """The condition on a run's row that it's queued, and not too many of its project are trained."""
+    running = select(RunRow.project).where(RunRow.status == "running").group_by(RunRow.project)
+    busy = running.having(func.count() >= most_of_project)
+    return (RunRow.status == "queued") & RunRow.project.not_in(busy)
+
+
+def claim_run(session: Session, worker_id: str, lease_seconds: float, most_of_project: int) -> Claim | None:
+    """Claims the run that has waited longest, of those of projects that train fewer runs than they may.
+
+    Args:
+        session: a writing transaction.
+        worker_id: the worker that claims it.
+        lease_seconds: how long it's claimed for, unless the lease is renewed.
+        most_of_project: runs of a project that may be trained at once.
+
+    Returns:
+        None if no run waits that may start.
+    """
     oldest = (
         select(RunRow.id)
-        .where(RunRow.status == "queued")
+        .where(_may_start(most_of_project))
         .order_by(RunRow.id)
         .limit(1)
         .with_for_update(skip_locked=True)  # PostgreSQL; SQLite has but one writer at a time

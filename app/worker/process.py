@@ -117,10 +117,12 @@ class Worker:
             try:
                 carry_on(self.database)
                 with self.database.engine.connect() as connection:
-                    waiting = queue_has_runs(connection)
+                    waiting = queue_has_runs(connection, self.settings.max_running_runs)
                 if waiting:
                     with self.database.writing() as session:
-                        claim = claim_run(session, self.id, self.settings.lease_seconds)
+                        claim = claim_run(
+                            session, self.id, self.settings.lease_seconds, self.settings.max_running_runs
+                        )
                     if claim is not None:
                         return claim
                 self.stopping.wait(self.settings.poll_seconds)

@@ -13,6 +13,7 @@ from app.counters import count
 from app.database import Database, utc_now
 from app.datasets.service import DatasetFiles, load_stored
 from app.errors import ArtifactsLost, CheckpointRefused, InvalidDocument, RunError
+from app.limits import with_time_limit
 from app.runs.artifacts import read_artifact
 from app.runs.files import CONTINUATION, RunFiles, gathering, publish_folder, sync_files
 from app.runs.history import append_block, cut_history, read_history
@@ -178,7 +179,8 @@ class TrainingJob:
 
     def _load_document(self) -> RunSpec:
         with self._database.reading() as session:
-            return load_spec(session, get_claimed_run(session, self._claim))
+            spec = load_spec(session, get_claimed_run(session, self._claim))
+        return with_time_limit(spec, self._settings)
 
     def _resume(self) -> Checkpoint | None:
         """The state to go on from, with the history cut to what belongs to it."""

@@ -74,7 +74,7 @@ def enqueue(database: Database, document: dict[str, Any]) -> str:
 
 def job(database: Database, disk: Path) -> TrainingJob:
     with database.writing() as session:
-        claim = claim_run(session, "worker_1", 10)
+        claim = claim_run(session, "worker_1", 10, 16)
     assert claim is not None
     return TrainingJob(claim, database, Settings(data_dir=disk, checkpoint_seconds=0), threading.Event())
 

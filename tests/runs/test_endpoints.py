@@ -331,7 +331,7 @@ class TestEnding:
     def test_a_run_in_training_is_not_deleted(self, client: TestClient, database: Database) -> None:
         run_id = post(client)["id"]
         with database.writing() as session:
-            claim_run(session, "worker_1", 10)
+            claim_run(session, "worker_1", 10, 16)
 
         assert_problem(client.delete(f"/runs/{run_id}"), 409, "conflict")
         assert client.post(f"/runs/{run_id}/cancel").json()["status"] == "cancelled"

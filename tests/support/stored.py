@@ -52,7 +52,7 @@ class InProcess:
         """Does what a worker does with the next run of the queue; False if there is none."""
         carry_on(self.database)
         with self.database.writing() as session:
-            claim = claim_run(session, "worker_1", 10)
+            claim = claim_run(session, "worker_1", 10, 16)
         if claim is None:
             return False
         TrainingJob(claim, self.database, self.settings, threading.Event()).run()

@@ -32,7 +32,7 @@ def enqueue(database: Database) -> str:
 
 def claim(database: Database, worker_id: str = "worker_1", lease_seconds: float = 10) -> Claim | None:
     with database.writing() as session:
-        return claim_run(session, worker_id, lease_seconds)
+        return claim_run(session, worker_id, lease_seconds, 100)
 
 
 def row(database: Database, run_id: str) -> RunRow:
@@ -58,10 +58,10 @@ def test_the_run_that_waited_longest_comes_first(database: Database) -> None:
 
 def test_an_idle_worker_sees_whether_there_is_work(database: Database) -> None:
     with database.engine.connect() as connection:
-        assert not queue_has_runs(connection)
+        assert not queue_has_runs(connection, 100)
     enqueue(database)
     with database.engine.connect() as connection:
-        assert queue_has_runs(connection)
+        assert queue_has_runs(connection, 100)
 
 
 def test_of_many_workers_one_gets_a_run(database: Database) -> None:

@@ -35,7 +35,7 @@ def enqueue(database: Database, document: dict[str, Any]) -> str:
 
 def claim_job(database: Database, settings: Settings, stopping: threading.Event | None = None) -> TrainingJob:
     with database.writing() as session:
-        claim = claim_run(session, "worker_1", 10)
+        claim = claim_run(session, "worker_1", 10, 16)
     assert claim is not None
     return TrainingJob(claim, database, settings, stopping or threading.Event())
 
