@@ -91,15 +91,13 @@ def test_a_full_queue(client: TestClient) -> None:
 
 
 def test_a_project_trains_no_more_runs_at_once_than_it_may(database: Database, tmp_path: Path) -> None:
-    ids = {}
-    app = create_app(Settings(data_dir=tmp_path))
-    for project in ("many", "many", "many", "one"):
-        with database.writing() as session:
-            _, key = create_key(session, "test", project, ["train"])
-        with TestClient(app) as client:
-            time.sleep(1.01)  # until the key is known
-            made = client.post("/runs", json=tiny_document(), headers={"X-API-Key": key}).json()
-            ids.setdefault(project, []).append(made["id"])
+    with database.writing() as session:
+        keys = {project: create_key(session, "test", project, ["train"])[1] for project in ("many", "one")}
+    ids: dict[str, list[str]] = {"many": [], "one": []}
+    with TestClient(create_app(Settings(data_dir=tmp_path))) as client:
+        for project in ("many", "many", "many", "one"):
+            made = client.post("/runs", json=tiny_document(), headers={"X-API-Key": keys[project]}).json()
+            ids[project].append(made["id"])
     with database.writing() as session:
         claims = [claim_run(session, f"worker_{number}", 10, 2) for number in range(4)]
     assert [claim and claim.run_id for claim in claims] == [*ids["many"][:2], *ids["one"], None]
