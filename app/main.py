@@ -22,6 +22,8 @@ from app.models.endpoints import router as models_router
 from app.models.names import ModelNames
 from app.observation import MEDIA_TYPE, Observation
 from app.open_inference.endpoints import router as open_inference_router
+from app.plots.endpoints import router as plots_router
+from app.plots.renderer import Renderer
 from app.predictions.endpoints import router as predictions_router
 from app.predictions.service import Predictor
 from app.problems import add_problem_handlers
@@ -51,7 +53,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     predictor = Predictor(files, database, names, settings.open_models, settings.call_seconds)
     keys = Keyring(database, is_private=settings.is_private())
     observation = Observation(database)
-    state = State(settings, keys, observation, database, files, RunWatcher(database), names, predictor)
+    watcher, renderer = RunWatcher(database), Renderer()
+    state = State(settings, keys, observation, database, files, watcher, names, predictor, renderer)
     app = FastAPI(
         title="Kerb",
         version=__version__,
@@ -74,6 +77,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )  # the last added is the first asked
     app.include_router(runs_router)
     app.include_router(evaluations_router)
+    app.include_router(plots_router)
     app.include_router(models_router)
     app.include_router(datasets_router)
     app.include_router(sweeps_router)
@@ -100,6 +104,7 @@ def _lifespan(state: State) -> Callable[[FastAPI], AbstractAsyncContextManager[N
         yield
         state.watcher.close()
         state.predictor.close()
+        await state.renderer.close()
         state.database.close()
 
     return lifespan

@@ -14,6 +14,7 @@ from app.keys.keyring import Keyring
 from app.keys.service import Access, Scope
 from app.models.names import ModelNames
 from app.observation import Observation
+from app.plots.renderer import Renderer
 from app.predictions.service import Predictor
 from app.runs.files import RunFiles
 from app.runs.waiting import RunWatcher
@@ -36,6 +37,7 @@ class State:
         watcher: tells when a run ends.
         names: tells which runs a model's name stands for.
         predictor: scores with the models of finished runs.
+        renderer: draws plots.
     """
 
     settings: Settings
@@ -46,6 +48,7 @@ class State:
     watcher: RunWatcher
     names: ModelNames
     predictor: Predictor
+    renderer: Renderer
     _of_projects: "dict[str, State]" = field(default_factory=dict)
 
     def of_project(self, project: str) -> "State":

@@ -9,15 +9,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from app.bodies import json_answer, json_body, problems, read_document_body
-from app.datasets.service import DatasetFiles, load_stored
-from app.errors import Conflict, InvalidDocument
 from app.evaluations import schemas, service
 from app.evaluations.documents import Evaluation
+from app.evaluations.own_data import own_data
 from app.predictions.scorers import Scorer
 from app.predictions.targets import RunTarget
 from app.runs.schemas import Statistics
 from app.runs.service import get_succeeded_run, load_spec
-from app.spec.dataset import Dataset, RunData, load_data
+from app.spec.dataset import RunData
 from app.spec.parsing import parse
 from app.spec.run import RunSpec
 from app.state import MayPredict, MayRead, State
@@ -97,16 +96,8 @@ async def _with_model(
     def work() -> Response:
         with state.database.reading() as session:
             spec = load_spec(session, get_succeeded_run(session, run_id))
-        return json_answer(count(spec, served.scorer, lambda: _own_data(state, spec)))
+        return json_answer(
+            count(spec, served.scorer, lambda: own_data(spec, state.database, state.settings.data_dir))
+        )
 
     return await run_in_threadpool(work)
-
-
-def _own_data(state: State, spec: RunSpec) -> RunData:
-    if isinstance(spec.dataset, Dataset):
-        return load_data(spec.dataset)
-    try:
-        with state.database.reading() as session:
-            return load_stored(session, DatasetFiles(state.settings.data_dir), spec.dataset)
-    except InvalidDocument as error:
-        raise Conflict(f"Expected a run whose dataset is still there; {error.problems[0].message}") from error

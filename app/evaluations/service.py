@@ -31,7 +31,7 @@ def parts_of(spec: RunSpec, scorer: Scorer, own: RunData) -> dict[str, RunData]:
 
 def predictions_of(scorer: Scorer, inputs: Mapping[str, Array]) -> dict[str, Array]:
     """The outputs for all samples by name, some rows at a time."""
-    passes = [scorer.predict(rows) for rows in _in_parts(scorer, inputs)]
+    passes = [scorer.predict(rows) for rows in in_parts(scorer, inputs)]
     return {name: np.concatenate([part[name] for part in passes]) for name in passes[0]}
 
 
@@ -39,13 +39,13 @@ def activation_sparsity_of(scorer: Scorer, inputs: Mapping[str, Array]) -> dict[
     """The activation sparsity of every layer over all samples, by layer."""
     layers = [tensor.name for tensor in scorer.signature.activations]
     sparsity = LayerSparsity(scorer, layers)
-    for rows in _in_parts(scorer, inputs):
+    for rows in in_parts(scorer, inputs):
         sparsity.add(rows)
     figures: dict[str, Any] = sparsity.figures()["activation_sparsity"]
     return figures
 
 
-def _in_parts(scorer: Scorer, inputs: Mapping[str, Array]) -> Iterator[dict[str, Array]]:
+def in_parts(scorer: Scorer, inputs: Mapping[str, Array]) -> Iterator[dict[str, Array]]:
     """The model's inputs, some rows at a time."""
     samples = len(next(iter(inputs.values())))
     for first in range(0, samples, ROWS):

@@ -1,6 +1,6 @@
 """How sparse the activations of a model's layers are on a batch."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from app.errors import InvalidDocument
@@ -30,17 +30,14 @@ class LayerSparsity:
             if layer not in known:
                 raise InvalidDocument.at(f"/statistics/activation_sparsity/{place}", _unknown(known, layer))
         self._scorer = scorer
-        self._tensors = [tensor for tensor in scorer.signature.activations if tensor.name in layers]
         self._gathered = {layer: GatheredSparsity(scorer.signature.near_zero) for layer in layers}
 
     def add(self, inputs: Mapping[str, Array]) -> None:
         """Takes in some more samples, inputs by name, each (n, …)."""
         if not self._gathered:
             return
-        rows = max(1, MOST_ELEMENTS // max(1, elements_of_sample(self._tensors, inputs)))
-        for first in range(0, len(next(iter(inputs.values()))), rows):
-            part = {name: array[first : first + rows] for name, array in inputs.items()}
-            for layer, activations in self._scorer.activations(list(self._gathered), part).items():
+        for part in activations_in_parts(self._scorer, list(self._gathered), inputs):
+            for layer, activations in part.items():
                 self._gathered[layer].add(activations)
 
     def figures(self) -> dict[str, Any]:
@@ -50,6 +47,17 @@ class LayerSparsity:
         return {
             "activation_sparsity": {name: gathered.figures() for name, gathered in self._gathered.items()}
         }
+
+
+def activations_in_parts(
+    scorer: Scorer, layers: Sequence[str], inputs: Mapping[str, Array]
+) -> Iterator[dict[str, Array]]:
+    """What some of a model's layers put out, by layer, for at most `MOST_ELEMENTS` numbers at a time."""
+    tensors = [tensor for tensor in scorer.signature.activations if tensor.name in layers]
+    rows = max(1, MOST_ELEMENTS // max(1, elements_of_sample(tensors, inputs)))
+    for first in range(0, len(next(iter(inputs.values()))), rows):
+        part = {name: array[first : first + rows] for name, array in inputs.items()}
+        yield scorer.activations(layers, part)
 
 
 def _unknown(known: Sequence[str], layer: str) -> str:

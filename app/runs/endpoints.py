@@ -10,6 +10,7 @@ from pydantic import AfterValidator
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, Response, StreamingResponse
 
+from app.accept import rating
 from app.bodies import json_answer, json_body, problems, read_document_body
 from app.datasets.service import describe_dataset
 from app.errors import NotFound
@@ -225,28 +226,9 @@ def get_metrics(
         history = read_history(session, run, since_epoch)
     if max_points is not None:
         history = history.thinned(max_points)
-    if _prefers_csv(accept):
+    if rating(accept, ["text/csv"]) > rating(accept, ["application/json"]):
         return Response(history.csv(), media_type="text/csv")
     return json_answer(metrics_answer(run_id, history))
-
-
-def _prefers_csv(accept: str) -> bool:
-    """Whether an `Accept` header rates CSV above JSON."""
-    ratings = {"text/csv": 0.0, "application/json": 0.0}
-    for part in accept.lower().split(","):
-        media_range, *parameters = (piece.strip() for piece in part.split(";"))
-        quality = next((_quality(text) for text in parameters if text.startswith("q=")), 1.0)
-        for media_type in ratings:
-            if media_range in (media_type, media_type.partition("/")[0] + "/*", "*/*"):
-                ratings[media_type] = max(ratings[media_type], quality)
-    return ratings["text/csv"] > ratings["application/json"]
-
-
-def _quality(text: str) -> float:
-    try:
-        return float(text.removeprefix("q="))
-    except ValueError:
-        return 0.0
 
 
 _EVENTS = {"text/event-stream": {"schema": {"type": "string"}}}

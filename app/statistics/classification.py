@@ -53,7 +53,7 @@ def classification(
     scores = predictions.reshape(-1, predictions.shape[-1])  # (samples, classes)
     if multi_label:
         return _labels(y_true.reshape(scores.shape) > 0.5, scores, threshold)
-    return _several_classes(_class_numbers(y_true, scores), scores)
+    return _several_classes(class_numbers(y_true, scores), scores)
 
 
 def roc_auc(positive: Array, scores: Array) -> float | None:
@@ -118,7 +118,7 @@ def _several_classes(truth: Array, scores: Array) -> dict[str, Any]:
     }
 
 
-def _class_numbers(y_true: Array, scores: Array) -> Array:
+def class_numbers(y_true: Array, scores: Array) -> Array:
     """Class numbers (samples,) from such or from one-hot rows."""
     samples, classes = scores.shape
     truth = y_true.reshape(scores.shape).argmax(axis=1) if y_true.size == scores.size else y_true.ravel()

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.spec.losses import Loss, LossSpec, loss_parts
+from app.statistics.calibration import calibration
 from app.statistics.classification import classification
 from app.statistics.elements_above import elements_above
 from app.statistics.figures import Array
@@ -78,12 +79,16 @@ def task_figures(predicted: Array, target: Array, losses: Sequence[Loss]) -> tup
     for loss in losses:
         kind: str = loss.type
         if kind in CLASS_LOSSES | CLASS_NUMBER_LOSSES:
-            return "classification", classification(target, predicted)
+            return "classification", {
+                **classification(target, predicted),
+                "calibration": calibration(target, predicted),
+            }
         if kind in LABEL_LOSSES:
             labels = predicted.ndim > 1 and predicted.shape[-1] > 1
             threshold = yes_above([loss])
             assert threshold is not None
-            return "classification", classification(
-                target, predicted, multi_label=labels, threshold=threshold
-            )
+            return "classification", {
+                **classification(target, predicted, multi_label=labels, threshold=threshold),
+                "calibration": calibration(target, predicted, multi_label=labels),
+            }
     return "regression", regression(target, predicted)

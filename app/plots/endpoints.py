@@ -1,0 +1,130 @@
+"""The routes of plots: HTTP in, HTTP out."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Header, Query
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from app.bodies import json_answer, problems
+from app.evaluations.own_data import own_data
+from app.plots import schemas, service
+from app.plots.media import MEDIA_TYPES, Form, form_of
+from app.plots.service import Wanted
+from app.predictions.targets import RunTarget
+from app.runs.history import read_history
+from app.runs.service import get_run, load_spec
+from app.state import MayRead, State
+
+router = APIRouter(tags=["plots"])
+
+MOST_POINTS = 2000
+
+_PAGE_HEADERS = {
+    # The page draws itself from what is in it; it mustn't load anything, nor run in another's frame.
+    "Content-Security-Policy": "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; "
+    "style-src 'unsafe-inline'; img-src data: blob:; frame-ancestors 'self'",
+}
+
+
+@router.get("/runs/{run_id}/plots", response_model=schemas.PlotList, responses=problems(404))
+def list_plots(run_id: str, state: MayRead) -> Response:
+    """The plots that a run has by now."""
+    with state.database.reading() as session:
+        names = service.names_of_plots(get_run(session, run_id))
+    items = [
+        {"name": name, "title": service.TITLES[name], "href": f"/runs/{run_id}/plots/{name}"}
+        for name in names
+    ]
+    return json_answer({"items": items})
+
+
+_CONTENT: dict[str, Any] = {
+    MEDIA_TYPES["json"]: {"schema": {"type": "object", "description": "A Vega-Lite document."}},
+    MEDIA_TYPES["png"]: {"schema": {"type": "string", "format": "binary"}},
+    MEDIA_TYPES["svg"]: {"schema": {"type": "string"}},
+    MEDIA_TYPES["html"]: {"schema": {"type": "string"}},
+}
+
+
+@router.get(
+    "/runs/{run_id}/plots/{name}",
+    response_class=Response,
+    responses=problems(404, 409, 422, 503) | {200: {"content": _CONTENT}},
+)
+async def get_plot(
+    run_id: str,
+    name: str,
+    state: MayRead,
+    asked_form: Annotated[
+        str | None, Query(alias="format", description="`json`, `png`, `svg` or `html`, in place of `Accept`.")
+    ] = None,
+    max_points: Annotated[
+        int, Query(ge=1, le=MOST_POINTS, description="At most so many epochs, evenly spread.")
+    ] = 500,
+    series: Annotated[
+        list[str] | None,
+        Query(max_length=service.MOST_SERIES, description="Of `loss`: columns of the history; repeatable."),
+    ] = None,
+    split: Annotated[str | None, Query(description="Which part of the data.")] = None,
+    output: Annotated[str | None, Query(description="Of a model of several outputs: which.")] = None,
+    layer: Annotated[
+        list[str] | None,
+        Query(max_length=service.MOST_LAYERS, description="Of `activations`: which layers; repeatable."),
+    ] = None,
+    accept: Annotated[str, Header()] = "application/json",
+) -> Response:
+    """A plot of a run: a Vega-Lite document, or drawn as PNG, as SVG, or as a page that needs no network.
+
+    The form is told by the end of the name (`loss.png`), by `format`, or by `Accept`.
+    """
+    name, _, suffix = name.partition(".")
+    form = form_of(suffix, asked_form, accept)
+    wanted = Wanted(name, max_points, series or (), split, output, layer or ())
+    document = await _document(state, run_id, wanted)
+    return await _answer(state, document, form)
+
+
+async def _document(state: State, run_id: str, wanted: Wanted) -> bytes:
+    if wanted.name not in service.OF_MODEL:
+        return await run_in_threadpool(_written, lambda: _stored_plot(state, run_id, wanted))
+    await run_in_threadpool(_check, state, run_id, wanted)
+    served = await state.predictor.resolve(RunTarget(run_id))
+
+    def scored() -> dict[str, Any]:
+        with state.database.reading() as session:
+            run = get_run(session, run_id)
+            spec = load_spec(session, run)
+        data = own_data(spec, state.database, state.settings.data_dir)
+        return service.model_plot(run, spec, served.scorer, data, wanted)
+
+    return await run_in_threadpool(_written, scored)
+
+
+def _check(state: State, run_id: str, wanted: Wanted) -> None:
+    with state.database.reading() as session:
+        service.check_plot(get_run(session, run_id), wanted.name)
+
+
+def _stored_plot(state: State, run_id: str, wanted: Wanted) -> dict[str, Any]:
+    with state.database.reading() as session:
+        run = get_run(session, run_id)
+        service.check_plot(run, wanted.name)
+        if wanted.name in ("confusion_matrix", "calibration"):
+            return service.statistics_plot(run, wanted)
+        return service.history_plot(run, load_spec(session, run), read_history(session, run), wanted)
+
+
+def _written(build: Callable[[], dict[str, Any]]) -> bytes:
+    return orjson.dumps(build(), option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+async def _answer(state: State, document: bytes, form: Form) -> Response:
+    headers = {"Vary": "Accept"}
+    if form == "json":
+        return Response(document, media_type=MEDIA_TYPES[form], headers=headers)
+    content = await state.renderer.render(document, form)
+    more = _PAGE_HEADERS if form == "html" else {}
+    return Response(content, media_type=MEDIA_TYPES[form], headers=headers | more)
