@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from app.plots.style import GREY, SPLIT_ORDER, axis, by_name, document, tooltip
+from app.plots.style import GREY, LIGHT_GREY, SPLIT_ORDER, axis, by_name, document, tooltip
 
 MOST_WRITTEN = 20
 """Classes of a matrix up to which every count stands in its cell."""
@@ -96,7 +96,13 @@ def _matrix(classes: int, side: int) -> dict[str, Any]:
         "mark": {"type": "text", "fontSize": max(8, min(13, side // classes // 3))},
         "encoding": {
             "text": {"field": "count", "type": "quantitative", "format": ","},
-            "color": {"condition": {"test": "datum.share > 0.55", "value": "white"}, "value": "black"},
+            "color": {
+                "condition": [
+                    {"test": "datum.share > 0.55", "value": "white"},
+                    {"test": "datum.count == 0", "value": LIGHT_GREY},  # what isn't zero catches the eye
+                ],
+                "value": "black",
+            },
         },
     }
     return {
@@ -130,7 +136,7 @@ def calibration_plot(run_name: str, several: bool, splits: Mapping[str, Mapping[
     }
     perfect = {
         "data": {"values": [{"p": 0}, {"p": 1}]},
-        "mark": {"type": "line", "color": GREY, "strokeDash": [4, 4]},
+        "mark": {"type": "line", "color": GREY, "strokeWidth": 1},
         "encoding": {
             "x": {"field": "p", "type": "quantitative"},
             "y": {"field": "p", "type": "quantitative"},
@@ -146,6 +152,7 @@ def calibration_plot(run_name: str, several: bool, splits: Mapping[str, Mapping[
                 "type": "quantitative",
                 "title": "predictions in the bin",
                 "scale": {"range": [25, 220]},
+                "legend": {"tickCount": 3, "format": ",d"},
             },
             "tooltip": tooltip(
                 ("split", "part", "nominal"),
@@ -159,7 +166,7 @@ def calibration_plot(run_name: str, several: bool, splits: Mapping[str, Mapping[
         "Calibration",
         f"{run_name} · expected calibration error: {errors}",
         f"Predicted probabilities of {run_name} against how often they came true; they are right on the "
-        f"dashed diagonal. Expected calibration error: {errors}.",
+        f"diagonal. Expected calibration error: {errors}.",
         width=SIDE,
         height=SIDE,
         data={"values": rows},

@@ -81,12 +81,13 @@ def activations_plot(run_name: str, split: str, layers: Mapping[str, Histogram])
     panels = [_activations_panel(name, found) for name, found in layers.items()]
     return document(
         f"Activations, {split} data",
-        [run_name, "those that aren't zero; how many are stands above each layer"],  # type: ignore[arg-type]
+        [run_name, "the values other than zero; above each layer, how many are zero"],  # type: ignore[arg-type]
         f"A histogram of the activations other than zero of each layer on the {split} data of {run_name}. "
         + "; ".join(f"{name}: {_share(found.zero_fraction)} are zero" for name, found in layers.items()),
         columns=PANELS_IN_ROW,
         concat=panels,
-        spacing=24,
+        bounds="flush",  # the panels stand in line, whatever the labels beside them take up
+        spacing={"row": 95, "column": 80},
     )
 
 
@@ -102,6 +103,7 @@ def _activations_panel(name: str, found: Histogram) -> dict[str, Any]:
             "fontSize": 12,
             "subtitleFontSize": 11,
             "offset": 6,
+            "frame": "group",  # in line with the plot, not with the labels beside it
         },
         "width": 170,
         "height": 120,
@@ -110,7 +112,13 @@ def _activations_panel(name: str, found: Histogram) -> dict[str, Any]:
         "encoding": {
             "x": axis("from", "activation", bin={"binned": True}, axis={"tickCount": 4, "format": "~g"}),
             "x2": {"field": "to"},
-            "y": axis("share", "share of elements", axis={"format": "~%", "tickCount": 4}),
+            "y": axis(
+                "share",
+                "share of elements",
+                axis={"format": "~%", "tickCount": 4},
+                # No label stands on the upper edge, where it would move the panel's title up.
+                scale={"domain": [0, 1.05 * max(found.shares, default=1.0)], "nice": False},
+            ),
             "tooltip": tooltip(("from", "from", ".4g"), ("to", "to", ".4g"), ("share", "share", ".2%")),
         },
     }

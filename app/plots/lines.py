@@ -65,7 +65,7 @@ def constraints_plot(run_name: str, history: History, limits: Mapping[str, str])
             "params": [{**ZOOM[0], "name": f"zoom_{what}"}],
             "encoding": {
                 "x": _epoch_axis(history),
-                "y": axis("value", title, scale={"zero": True, "padding": 4}),
+                "y": axis("value", title, scale={"zero": True, "nice": False, "padding": 8}),
                 **by_name("series", "limit", list(series)),
                 "tooltip": tooltip(
                     ("series", "limit", "nominal"), ("epoch", "epoch", "d"), ("value", what, ".5g")

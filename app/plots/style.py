@@ -1,7 +1,7 @@
 """What all plots look like: Vega-Lite documents of one frame.
 
-The colours are those of Okabe and Ito, which people tell apart who see colours differently; lines that could
-be taken for another differ in their dashes, too.
+The colours are those of Okabe and Ito, which people tell apart who see colours differently; lines differ in
+their dashes, too, so that a print in grey can be read.
 
 Source: Okabe, Ito, "Color Universal Design", 2008; Vega-Lite 6, https://vega.github.io/vega-lite/docs/.
 """
@@ -16,6 +16,7 @@ WIDTH, HEIGHT = 560, 300
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999933")
 DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3])
 GREY = "#666666"
+LIGHT_GREY = "#8c8c8c"
 
 FEW_POINTS = 30
 """Up to so many points of a line are marked, so that a single one can be seen."""
@@ -34,6 +35,7 @@ _CONFIG = {
         "subtitleColor": GREY,
         "offset": 12,
         "fontWeight": 600,
+        "limit": WIDTH + 160,
     },
     "axis": {
         "labelFontSize": 11,
@@ -75,13 +77,13 @@ def axis(field: str, title: str, **more: Any) -> dict[str, Any]:
 
 
 def by_name(field: str, title: str | None, names: Sequence[str]) -> dict[str, Any]:
-    """The encodings that tell names apart: a colour, and with more names than colours a dash, too."""
+    """The encodings that tell names apart: a colour and a dash, together another for each of 32 names."""
     scale = {"domain": list(names), "range": [COLOURS[n % len(COLOURS)] for n in range(len(names))]}
-    dashes = [DASHES[n // len(COLOURS) % len(DASHES)] for n in range(len(names))]
+    dashes = [DASHES[(n + n // len(COLOURS)) % len(DASHES)] for n in range(len(names))]
     legend = (
         None
         if len(names) == 1
-        else {"title": title, "symbolType": "stroke", "symbolStrokeWidth": 3, "symbolSize": 300}
+        else {"title": title, "symbolType": "stroke", "symbolStrokeWidth": 3, "symbolSize": 500}
     )
     named = {"field": field, "type": "nominal", "sort": list(names), "legend": legend}
     return {
