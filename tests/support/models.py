@@ -36,6 +36,7 @@ def add_finished_run(database: Database, data_dir: Path, document: dict[str, Any
         samples=samples,
         fitted={},
         verdicts=[],
+        guarantees=[],
         continuation=b"",
     )
     run_id, now = new_id("run"), utc_now()
