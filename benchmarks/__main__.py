@@ -20,6 +20,13 @@ def service() -> list[Row]:
     return service.rows()
 
 
+def sweep() -> list[Row]:
+    """The circles study as one sweep."""
+    from benchmarks import sweep
+
+    return sweep.rows()
+
+
 def predict() -> list[Row]:
     """Predictions over HTTP against other servers."""
     from benchmarks import predict
@@ -44,6 +51,7 @@ def constraints() -> list[Row]:
 BENCHMARKS: dict[str, tuple[str, Callable[[], list[Row]]]] = {
     "training": ("Training, epochs a second (compilation not counted)", training),
     "service": ("A run in a warm service", service),
+    "sweep": ("A sweep of 360 runs over HTTP", sweep),
     "predict": ("Predictions over HTTP", predict),
     "memory": ("Memory of the API", memory),
     "constraints": ("Declared limits against the best of twenty penalty weights", constraints),
