@@ -1,4 +1,4 @@
-"""What a crash has left behind, removed as the service starts, and said in the log.
+"""What a crash has left behind, removed as the service starts or a worker is replaced, and said in the log.
 
 Other processes may be at work on the same data meanwhile. What they are at they have locked, or its row says
 so; nothing else is looked at.
@@ -32,9 +32,7 @@ def repair(database: Database, data_dir: Path) -> None:
     the database or of the data folder is wrong then.
     """
     runs, datasets = RunFiles(data_dir), DatasetFiles(data_dir)
-    for folder in (*runs.unfinished_folders(), *datasets.unfinished_folders()):
-        if remove_if_abandoned(folder):
-            logger.warning("unfinished files of a process that died removed path=%s", folder)
+    _remove_unfinished(runs, datasets)
     # Files first: a run that is made after that has no files among these.
     with_artifacts, with_checkpoints = runs.runs_with_artifacts(), runs.runs_with_checkpoints()
     with_samples = datasets.datasets()
@@ -54,6 +52,25 @@ def repair(database: Database, data_dir: Path) -> None:
     for dataset_id in with_samples:
         if dataset_id not in known and remove_if_abandoned(datasets.folder(dataset_id)):
             logger.warning("files of an unknown dataset removed dataset=%s", dataset_id)
+
+
+def clean_up(database: Database, data_dir: Path) -> None:
+    """Removes what workers that died may have left: half artifacts, and checkpoints of runs that have ended.
+
+    It looks at these alone, so it takes little however many runs there are.
+    """
+    runs = RunFiles(data_dir)
+    _remove_unfinished(runs, DatasetFiles(data_dir))
+    for run_id, status in _statuses_of(database, runs.runs_with_checkpoints()).items():
+        if status in ENDED:
+            runs.remove_checkpoints(run_id)
+            logger.warning("checkpoints of a run that has ended removed run=%s", run_id)
+
+
+def _remove_unfinished(runs: RunFiles, datasets: DatasetFiles) -> None:
+    for folder in (*runs.unfinished_folders(), *datasets.unfinished_folders()):
+        if remove_if_abandoned(folder):
+            logger.warning("unfinished files of a process that died removed path=%s", folder)
 
 
 def report_losses(database: Database, data_dir: Path) -> None:

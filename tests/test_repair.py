@@ -9,7 +9,7 @@ import pytest
 from app.database import Database, utc_now
 from app.datasets.service import DatasetFiles
 from app.datasets.tables import DatasetRow
-from app.repair import repair, report_losses
+from app.repair import clean_up, repair, report_losses
 from app.runs.artifacts import write_checksums
 from app.runs.files import RunFiles, gathering
 from app.runs.service import build_run, create_run
@@ -85,6 +85,22 @@ def test_half_files_go_unless_somebody_is_at_them(
     assert not any(folder.exists() for folder in left)
     assert not mine.exists()
     assert not upload.exists()
+
+
+def test_what_a_worker_left_goes_without_a_start(
+    database: Database, files: RunFiles, add_run: Callable[..., str], tmp_path: Path
+) -> None:
+    kept = {status: add_run(status) for status in ("succeeded", "queued", "running", "failed", "cancelled")}
+    left = files.unfinished_artifacts(kept["running"])
+    left.mkdir()
+
+    with gathering(files.unfinished_artifacts(kept["running"])) as mine:
+        clean_up(database, tmp_path)
+        assert mine.is_dir()
+
+    assert not left.exists()
+    assert set(files.runs_with_checkpoints()) == {kept["queued"], kept["running"]}
+    assert set(files.runs_with_artifacts()) == set(kept.values())
 
 
 def test_samples_without_a_row_go_unless_the_row_is_just_being_written(

@@ -198,8 +198,8 @@ def _requeue(session: Session, lost: ColumnElement[bool], max_attempts: int) -> 
     running = (RunRow.status == "running") & lost
     times = f"{max_attempts} times" if max_attempts > 1 else "once"
     message = (
-        f"The worker died or hung while it trained this run, {times}; it isn't tried again. "
-        "Does the run need more memory than there is?"
+        f"The worker died, hung or lost the database while it trained this run, {times}; it isn't tried "
+        "again. Does the run need more memory than there is?"
     )
     failed = session.scalars(
         update(RunRow)

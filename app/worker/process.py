@@ -61,6 +61,7 @@ class Worker:
         self.database = Database(settings.url_of_database())
         self.started_at = utc_now()
         self.stopping = threading.Event()
+        self._ending = threading.Event()
         self.warm = False
         self.job: TrainingJob | None = None
 
@@ -90,6 +91,7 @@ class Worker:
             logger.info("worker has trained its runs, another takes its place worker=%s", self.id)
         finally:
             self.stopping.set()
+            self._ending.set()
             heart.join(timeout=2 * HEARTBEAT_SECONDS)
             self._unregister()
             logger.info("worker ended worker=%s", self.id)
@@ -133,7 +135,8 @@ class Worker:
 
     def _beat(self) -> None:
         watch = LeaseWatch(self.settings.lease_seconds)
-        while not self.stopping.wait(HEARTBEAT_SECONDS):
+        # One that is to stop may be writing a run's files for a while yet, and keeps the run meanwhile.
+        while not self._ending.wait(HEARTBEAT_SECONDS):
             try:
                 with self.database.writing() as session:
                     self._register(session)
@@ -166,9 +169,14 @@ class Worker:
                 hostname=socket.gethostname(),
                 started_at=self.started_at,
                 heartbeat_at=utc_now(),
-                state="ready" if self.warm else "starting",
+                state=self._state(),
             )
         )
+
+    def _state(self) -> str:
+        if self.stopping.is_set():
+            return "stopping"
+        return "ready" if self.warm else "starting"
 
     def _forget_lost_workers(self, session: Session) -> None:
         now, long = utc_now(), timedelta(seconds=FORGET_AFTER_LEASES * self.settings.lease_seconds)

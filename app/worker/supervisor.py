@@ -14,7 +14,7 @@ from app.counters import count
 from app.database import Database
 from app.ids import new_id
 from app.migrations import migrate
-from app.repair import repair, report_losses
+from app.repair import clean_up, repair, report_losses
 from app.retention import Retention
 from app.runs.tables import WorkerRow
 from app.settings import Settings
@@ -101,7 +101,10 @@ class Supervisor:
                 pause = min(LONGEST_PAUSE_SECONDS, max(0.5, 2 * pause))
 
     def _clean_up_after(self, worker_id: str, worker: WorkerHandle) -> None:
-        """Gives the run of a worker that died to the next one, without waiting for the lease to end."""
+        """Gives the run of a worker that died to the next one, without waiting for the lease to end.
+
+        What it left half done is removed, and what workers of a service that died have left.
+        """
         died = worker.exit_code() != 0 and not self._stopping.is_set()
         if died:
             logger.warning("worker died worker=%s exit_code=%s", worker_id, worker.exit_code())
@@ -114,3 +117,8 @@ class Supervisor:
                 session.execute(delete(WorkerRow).where(WorkerRow.id == worker_id))
         except SQLAlchemyError:
             logger.exception("database failed; the lease of the worker's run has to end by itself")
+        if not self._stopping.is_set():
+            try:
+                clean_up(self._database, self._settings.data_dir)
+            except (SQLAlchemyError, OSError):
+                logger.exception("what the worker left can't be removed now; the next start will")

@@ -243,7 +243,6 @@ class TrainingJob:
             self._checkpoints.remove()
 
     def _fail(self, code: str, message: str, pointer: str | None) -> None:
-        logger.info("run failed run=%s code=%s message=%s", self._claim.run_id, code, message)
         error = {"code": code, "message": message, "pointer": pointer}
         try:
             with self._database.writing() as session:
@@ -251,4 +250,5 @@ class TrainingJob:
         except ClaimLost:
             self._abandon()
         else:
+            logger.info("run failed run=%s code=%s message=%s", self._claim.run_id, code, message)
             self._files.remove(self._claim.run_id)
