@@ -141,18 +141,18 @@ def build_runs(
     return built
 
 
-def next_round(sweep: SweepSpec, rows: Sequence[dict[str, Any]], epochs: int) -> Round | None:
+def next_round(sweep: SweepSpec, rows: Sequence[dict[str, Any]], rung: int, epochs: int) -> Round | None:
     """What comes when all runs so far have ended; None at the sweep's end.
 
     Args:
         sweep: the sweep.
         rows: of the results' table.
+        rung: the last round that was trained; where all its runs failed, no row is of it.
         epochs: of the base.
     """
     if isinstance(sweep.search, GuidedSearch):
         left = sweep.search.trials - len(rows)
         return Round(new=propose(sweep, rows, min(left, sweep.search.batch))) if left else None
-    rung = max((row["rung"] for row in rows), default=0)
     if rung + 1 >= len(epochs_of_rungs(sweep, epochs)):
         return None
     current = [row for row in ranked(sweep, rows) if row["rung"] == rung]

@@ -220,14 +220,11 @@ def _carry_on(session: Session, sweep_id: str) -> None:
     row = session.scalars(query.options(undefer(SweepRow.document))).first()
     if row is None:
         return
-    _gather(session, sweep_id)
-    if _goes_on(session, sweep_id):
-        return
-    sweep = spec_of(row)
-    settings = settings_of(session, sweep_id)
     try:
         with session.begin_nested():
-            _queue_next(session, row, sweep, settings)
+            _gather(session, sweep_id)
+            if not _goes_on(session, sweep_id):
+                _queue_next(session, row, spec_of(row), settings_of(session, sweep_id))
     except InvalidDocument as error:
         pointer, message = error.problems[0]
         _fail(row, error.code, message, pointer)
@@ -244,13 +241,28 @@ def _fail(row: SweepRow, code: str, message: str, pointer: str | None) -> None:
     row.error = {"code": code, "message": message, "pointer": pointer}
 
 
-def _queue_next(session: Session, row: SweepRow, sweep: SweepSpec, settings: dict[int, Setting]) -> None:
-    rows = table(settings, outcomes_of(session, row.id))
-    base = _base(sweep, settings[0] if settings else next(corners(sweep)))
-    coming = next_round(sweep, rows, base.fit.epochs)
-    if coming is None:
+def _end(session: Session, row: SweepRow, some_succeeded: bool) -> None:
+    """Ends a sweep whose runs have all ended; where runs failed, later rounds are smaller than planned."""
+    runs = select(SweepRunRow.run_id).where(SweepRunRow.sweep_id == row.id)
+    row.total = len(session.scalars(runs).all())
+    if some_succeeded:
         row.status, row.finished_at = "succeeded", utc_now()
         logger.info("sweep succeeded sweep=%s", row.id)
+        return
+    failed = select(RunRow.error).where(RunRow.id.in_(runs), RunRow.status == "failed").order_by(RunRow.id)
+    error = session.scalars(failed.limit(1)).first()
+    said = "" if error is None else f" The first that failed says: {error['message']}"
+    _fail(row, "runs_failed", f"None of its {row.total} runs succeeded.{said}", None)
+
+
+def _queue_next(session: Session, row: SweepRow, sweep: SweepSpec, settings: dict[int, Setting]) -> None:
+    outcomes = outcomes_of(session, row.id)
+    rows = table(settings, outcomes)
+    base = _base(sweep, settings[0] if settings else next(corners(sweep)))
+    rung = session.scalar(select(func.max(SweepRunRow.rung)).where(SweepRunRow.sweep_id == row.id)) or 0
+    coming = next_round(sweep, rows, rung, base.fit.epochs)
+    if coming is None:
+        _end(session, row, bool(outcomes))
         return
     described = _check_references(session, base)
     chosen = {number: settings[number] for number in coming.again}

@@ -11,6 +11,7 @@ import pytest
 from scipy import stats
 
 from app.sweeps import schemas
+from app.sweeps.service import get_sweep
 from tests.support.documents import tiny_document
 from tests.support.stored import InProcess
 
@@ -184,12 +185,46 @@ def test_a_guided_search_goes_on_from_its_results(kerb: InProcess) -> None:
 
 
 def test_runs_that_fail_are_counted_and_left_out(kerb: InProcess) -> None:
-    posted = document(axes=[{"pointer": RATE, "values": [0.1, 1e30]}], repeats=1)
-    posted["base"] |= {"loss": "mean_squared_error", "model": {"layers": [{"type": "Dense", "units": 1}]}}
-    ended = kerb.sweep(posted)
+    ended = kerb.sweep(diverging([0.1, 1e30], 3))
     assert (ended["status"], ended["progress"]["failed"]) == ("succeeded", 1)
     assert ended["table"][1]["metrics"] == {}
     assert ended["best"]["setting"] == 0
+
+
+def diverging(rates: list[float], epochs: int, **fields: Any) -> dict[str, Any]:
+    """A sweep of linear models; a rate of 1e30 fails in the second epoch."""
+    posted = document(base=base(epochs), axes=[{"pointer": RATE, "values": rates}], repeats=1, **fields)
+    posted["base"] |= {"loss": "mean_squared_error", "model": {"layers": [{"type": "Dense", "units": 1}]}}
+    return posted
+
+
+def test_a_sweep_of_which_no_run_succeeds_fails(kerb: InProcess) -> None:
+    ended = kerb.sweep(diverging([1e30], 3))
+    assert (ended["status"], ended["best"]) == ("failed", None)
+    assert ended["progress"] == {"finished": 1, "total": 1, "failed": 1}
+    assert ended["error"]["code"] == "runs_failed"
+    assert "finite" in ended["error"]["message"]
+
+
+def test_a_round_in_which_all_fail_is_the_last(kerb: InProcess) -> None:
+    ended = kerb.sweep(diverging([1e30], 4, halving={"epochs": 1, "factor": 2}))
+    assert ended["status"] == "succeeded"
+    assert [row["rung"] for row in ended["table"]] == [0]
+    assert ended["progress"] == {"finished": 2, "total": 2, "failed": 1}
+
+
+def test_a_sweep_that_cannot_go_on_fails_alone(kerb: InProcess) -> None:
+    answer = kerb.client.post("/sweeps", json=document(repeats=1))
+    sweep_id = answer.json()["id"]
+    with kerb.database.writing() as session:  # as an older version might have left it
+        row = get_sweep(session, sweep_id)
+        row.document = row.document | {"search": "of another time"}
+    other = kerb.sweep(document(repeats=1))
+
+    assert other["status"] == "succeeded"
+    with kerb.database.reading() as session:
+        row = get_sweep(session, sweep_id)
+        assert (row.status, row.error and row.error["code"]) == ("failed", "invalid_document")
 
 
 @pytest.mark.parametrize(
