@@ -9,9 +9,10 @@ INSTALLED := .venv/.installed
 HOST ?= 127.0.0.1
 PORT ?= 8000
 DATA_DIR ?= data
+FAULT_ROUNDS ?= 50
 TEST_PROCESSES ?= 2
 
-.PHONY: help setup test check format demo serve generate bench bench-constraints bench-peers clean
+.PHONY: help setup test test-faults check format demo serve generate bench bench-constraints bench-peers clean
 
 help:  ## This list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +29,9 @@ $(INSTALLED): requirements/api.txt requirements/worker.txt requirements/dev.txt 
 
 test: $(INSTALLED)  ## Runs all tests, in TEST_PROCESSES processes, a file in one of them.
 	@$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
+
+test-faults: $(INSTALLED)  ## Runs the fault suite in its long form: processes killed at FAULT_ROUNDS moments each.
+	@KERB_FAULT_ROUNDS=$(FAULT_ROUNDS) $(BIN)/python -m pytest tests/faults -s
 
 check: $(INSTALLED)  ## Format, lint, types, import contracts, generated files.
 	$(BIN)/ruff format --check .

@@ -25,6 +25,16 @@ def test_a_command_that_is_not_there() -> None:
     assert "serve" in done.stderr
 
 
+def test_a_data_folder_that_cannot_be_made_is_told_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    done = kerb("serve", "--port", "0", "--data-dir", str(tmp_path / "file" / "data"))
+
+    assert done.returncode == 1
+    assert "Can't make the data folder" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_keys_from_making_to_revoking(tmp_path: Path) -> None:
     folder = ("--data-dir", str(tmp_path))
     exposed = kerb("serve", "--host", "0.0.0.0", "--port", "0", *folder)

@@ -22,8 +22,9 @@ logger = logging.getLogger(__name__)
 
 PULSE_SECONDS = 0.25
 
-STILL = 0.05
-"""Share of a processor below which a process that should be working stands still."""
+STILL = 0.02
+"""Share of a processor below which a process that should be working stands still. Little, as on a machine
+with much else to do a worker gets little."""
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 

@@ -17,6 +17,13 @@ def rounds() -> int:
     return int(os.environ.get("KERB_FAULT_ROUNDS", "1"))
 
 
+@pytest.fixture(scope="session")
+def _long_form(rounds: int) -> None:
+    """For tests that take long, or whose fault smaller tests have, too."""
+    if rounds == 1:
+        pytest.skip("only in `make test-faults`")
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path, migrated_file: Path) -> Iterator[Path]:
     """A data folder with an empty database, on a disk of its own of 4 MB."""

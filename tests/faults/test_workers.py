@@ -16,6 +16,8 @@ import pytest
 from tests.support.documents import tiny_document
 from tests.support.service import Service
 
+pytestmark = pytest.mark.usefixtures("_long_form")
+
 CLOCK = Path(__file__).with_name("clock.c")
 
 EPOCHS = 200_000
@@ -24,9 +26,9 @@ EPOCHS = 200_000
 
 @pytest.fixture(scope="module")
 def watched(start_service: Callable[..., Service]) -> Service:
-    """A service whose workers may stand still for 4 seconds and hold 1.3 GB."""
+    """A service whose workers may stand still for 20 seconds and hold 1.3 GB."""
     return start_service(
-        hang_seconds="4", lease_seconds="3", checkpoint_seconds="0.2", worker_memory_bytes="1300000000"
+        hang_seconds="20", lease_seconds="3", checkpoint_seconds="0.2", worker_memory_bytes="1300000000"
     )
 
 

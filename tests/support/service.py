@@ -121,13 +121,15 @@ class Service:
     def wait_until(self, run_id: str, condition: Any, timeout: float = 120.0) -> dict[str, Any]:
         """The run, once the condition holds of it."""
         deadline = time.monotonic() + timeout
+        pause = 0.02
         while True:
             run = self.get(f"/runs/{run_id}")
             if condition(run):
                 return run
             if time.monotonic() > deadline:
                 raise ServiceFailed(f"still {run['status']}, {run['progress']}:\n{self.log_path.read_text()}")
-            time.sleep(0.02)
+            time.sleep(pause)
+            pause = min(1.2 * pause, 0.1)  # who waits for long takes little from what it waits for
 
     def run(self, document: dict[str, Any]) -> dict[str, Any]:
         """Posts a run document and waits until the run has ended; the run."""
