@@ -10,13 +10,16 @@ from starlette.responses import Response
 
 from app.bodies import json_answer, problems
 from app.evaluations.own_data import own_data
-from app.plots import schemas, service
+from app.plots import schemas, service, sweeps
 from app.plots.media import MEDIA_TYPES, Form, form_of
 from app.plots.service import Wanted
 from app.predictions.targets import RunTarget
 from app.runs.history import read_history
 from app.runs.service import get_run, load_spec
 from app.state import MayRead, State
+from app.sweeps.documents import Goal
+from app.sweeps.results import table
+from app.sweeps.service import get_sweep, outcomes_of, settings_of, spec_of
 
 router = APIRouter(tags=["plots"])
 
@@ -27,6 +30,9 @@ _PAGE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; "
     "style-src 'unsafe-inline'; img-src data: blob:; frame-ancestors 'self'",
 }
+
+
+_FORM = Query(alias="format", description="`json`, `png`, `svg` or `html`, in place of `Accept`.")
 
 
 @router.get("/runs/{run_id}/plots", response_model=schemas.PlotList, responses=problems(404))
@@ -58,9 +64,7 @@ async def get_plot(
     run_id: str,
     name: str,
     state: MayRead,
-    asked_form: Annotated[
-        str | None, Query(alias="format", description="`json`, `png`, `svg` or `html`, in place of `Accept`.")
-    ] = None,
+    asked_form: Annotated[str | None, _FORM] = None,
     max_points: Annotated[
         int, Query(ge=1, le=MOST_POINTS, description="At most so many epochs, evenly spread.")
     ] = 500,
@@ -85,6 +89,57 @@ async def get_plot(
     wanted = Wanted(name, max_points, series or (), split, output, layer or ())
     document = await _document(state, run_id, wanted)
     return await _answer(state, document, form)
+
+
+@router.get("/sweeps/{sweep_id}/plots", response_model=schemas.PlotList, responses=problems(404))
+def list_sweep_plots(sweep_id: str, state: MayRead) -> Response:
+    """The plots of a sweep, which grow with it."""
+    with state.database.reading() as session:
+        get_sweep(session, sweep_id)
+    items = [
+        {"name": name, "title": title, "href": f"/sweeps/{sweep_id}/plots/{name}"}
+        for name, title in sweeps.TITLES.items()
+    ]
+    return json_answer({"items": items})
+
+
+@router.get(
+    "/sweeps/{sweep_id}/plots/{name}",
+    response_class=Response,
+    responses=problems(404, 409, 422, 503) | {200: {"content": _CONTENT}},
+)
+async def get_sweep_plot(
+    sweep_id: str,
+    name: str,
+    state: MayRead,
+    asked_form: Annotated[str | None, _FORM] = None,
+    metric: Annotated[
+        str | None,
+        Query(description="Of `settings`: a figure of the table; by default the first objective's."),
+    ] = None,
+    x: Annotated[str | None, Query(description="Of `tradeoff`: a figure of the table.")] = None,
+    y: Annotated[str | None, Query(description="Of `tradeoff`: another.")] = None,
+    x_goal: Annotated[Goal | None, Query(description="Which of its values are better.")] = None,
+    y_goal: Annotated[Goal | None, Query(description="Likewise of the other.")] = None,
+    accept: Annotated[str, Header()] = "application/json",
+) -> Response:
+    """A plot of a sweep, in the same forms as those of runs.
+
+    Without `x` and `y` the trade-off is that of the sweep's first two objectives, or of its objective and its
+    first limit.
+    """
+    name, _, suffix = name.partition(".")
+    form = form_of(suffix, asked_form, accept)
+    wanted = sweeps.Wanted(name, metric, x, y, x_goal, y_goal)
+    document = await run_in_threadpool(_written, lambda: _sweep_plot(state, sweep_id, wanted))
+    return await _answer(state, document, form)
+
+
+def _sweep_plot(state: State, sweep_id: str, wanted: sweeps.Wanted) -> dict[str, Any]:
+    with state.database.reading() as session:
+        row = get_sweep(session, sweep_id)
+        rows = table(settings_of(session, sweep_id), outcomes_of(session, sweep_id))
+        return sweeps.sweep_plot(row, spec_of(row), rows, wanted)
 
 
 async def _document(state: State, run_id: str, wanted: Wanted) -> bytes:

@@ -5,12 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from app.plots.style import FEW_POINTS, HEIGHT, WIDTH, ZOOM, axis, by_name, document, tooltip
+from app.plots.style import FEW_POINTS, HEIGHT, WIDTH, ZOOM, axis, by_name, document, is_wide, tooltip
 from app.predictions.sessions import Array
 from app.runs.history import History
-
-LOGARITHMIC_FROM = 50
-"""A positive series whose largest value is so many times its least is shown by its logarithm."""
 
 
 def loss_plot(run_name: str, history: History, columns: Sequence[str]) -> dict[str, Any]:
@@ -116,8 +113,7 @@ def _epoch_axis(history: History) -> dict[str, Any]:
 
 def _is_wide(series: Mapping[str, Array]) -> bool:
     values = np.concatenate(list(series.values()))
-    values = values[np.isfinite(values)]
-    return bool(values.size and values.min() > 0 and values.max() > LOGARITHMIC_FROM * values.min())
+    return is_wide(values[np.isfinite(values)].tolist())
 
 
 def _epochs(history: History) -> str:

@@ -6,7 +6,7 @@ their dashes, too, so that a print in grey can be read.
 Source: Okabe, Ito, "Color Universal Design", 2008; Vega-Lite 6, https://vega.github.io/vega-lite/docs/.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
@@ -17,6 +17,9 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3])
 GREY = "#666666"
 LIGHT_GREY = "#8c8c8c"
+
+LOGARITHMIC_FROM = 50
+"""Positive numbers the largest of which is so many times the least are shown by their logarithms."""
 
 FEW_POINTS = 30
 """Up to so many points of a line are marked, so that a single one can be seen."""
@@ -76,6 +79,11 @@ def axis(field: str, title: str, **more: Any) -> dict[str, Any]:
     return {"field": field, "type": "quantitative", "title": title, **more}
 
 
+def is_wide(values: Collection[float]) -> bool:
+    """Whether numbers are better shown by their logarithms."""
+    return min(values, default=0) > 0 and max(values) > LOGARITHMIC_FROM * min(values)
+
+
 def by_name(field: str, title: str | None, names: Sequence[str]) -> dict[str, Any]:
     """The encodings that tell names apart: a colour and a dash, together another for each of 32 names."""
     scale = {"domain": list(names), "range": [COLOURS[n % len(COLOURS)] for n in range(len(names))]}
@@ -83,7 +91,13 @@ def by_name(field: str, title: str | None, names: Sequence[str]) -> dict[str, An
     legend = (
         None
         if len(names) == 1
-        else {"title": title, "symbolType": "stroke", "symbolStrokeWidth": 3, "symbolSize": 500}
+        else {
+            "title": title,
+            "symbolType": "stroke",
+            "symbolStrokeWidth": 3,
+            "symbolSize": 500,
+            "symbolOpacity": 1,
+        }
     )
     named = {"field": field, "type": "nominal", "sort": list(names), "legend": legend}
     return {

@@ -13,6 +13,7 @@ MOST_SETTINGS = 2000
 MOST_RUNS = 10_000
 
 Pointer = Annotated[str, Field(pattern="^/")]
+Goal = Literal["minimize", "maximize"]
 Metric = Annotated[str, Field(min_length=1, max_length=300)]
 
 
@@ -144,7 +145,7 @@ class Objective(SpecModel):
     """A column of the history, at the epoch that is served, or a number of the statistics by its path, as
     `validation/activation_sparsity/dense/mean_activation`."""
 
-    goal: Literal["minimize", "maximize"]
+    goal: Goal
     """Whether less or more of its mean is better."""
 
 

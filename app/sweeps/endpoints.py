@@ -1,6 +1,6 @@
 """The routes of sweeps: HTTP in, HTTP out; what happens is in `app.sweeps.service`."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request
 from starlette.concurrency import run_in_threadpool
@@ -11,13 +11,12 @@ from app.errors import NotFound
 from app.spec.parsing import parse
 from app.state import MayRead, MayTrain, State
 from app.sweeps import results, schemas, service
-from app.sweeps.documents import Objective, SweepSpec
+from app.sweeps.documents import Goal, Objective, SweepSpec
 from app.sweeps.settings import document_of
 from app.sweeps.tables import SweepRow
 
 router = APIRouter(tags=["sweeps"])
 
-Goal = Literal["minimize", "maximize"]
 Number = Annotated[int, Query(ge=0, lt=2**31, description="Number of a setting.")]
 
 
