@@ -112,7 +112,7 @@ class Client(threading.Thread):
         assert self._ask("GET", f"/runs/{run_id}").json()["status"] in ("queued", "running", "succeeded")
 
     def _cancel(self) -> None:
-        run_id = self._post(10**8)
+        run_id = self._post(10**7)
         time.sleep(self._chance.uniform(0, 0.5))
         self._ask("POST", f"/runs/{run_id}/cancel")
         if self._chance.random() < 0.5:

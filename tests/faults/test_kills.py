@@ -221,7 +221,7 @@ def test_a_worker_that_ends_or_dies_is_replaced(start_service: Callable[..., Ser
     assert service.run(tiny_document())["status"] == "succeeded"
 
     # The next worker is killed, by this run for all that the service knows.
-    run_id = service.submit(tiny_document(10**8))["id"]
+    run_id = service.submit(tiny_document(10**7))["id"]
     service.wait_until(run_id, lambda run: run["status"] == "running")
     (pid,) = service.worker_pids()
     os.kill(pid, signal.SIGKILL)
