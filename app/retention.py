@@ -16,6 +16,7 @@ from app.runs.files import RunFiles, entries
 from app.runs.service import delete_run
 from app.runs.tables import ENDED, RunRow
 from app.settings import Settings
+from app.sweeps.tables import SweepRow, SweepRunRow
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +52,8 @@ class Retention(threading.Thread):
 def delete_surplus(settings: Settings, database: Database) -> list[str]:
     """Deletes the oldest ended runs that are more, larger or older than the settings of retention allow.
 
-    Those that a model names or that another run started from stay, and don't count.
+    Those that a model names, that another run started from, or that a running sweep needs stay, and don't
+    count.
 
     Returns:
         The deleted runs.
@@ -79,6 +81,8 @@ def _find_surplus(settings: Settings, database: Database, files: RunFiles) -> li
         ).all()
         kept = set(session.scalars(select(ModelRunRow.run_id)))
         kept.update(session.scalars(select(RunRow.document["start_from"].as_string())))
+        of_sweeps = select(SweepRunRow.run_id).join(SweepRow, SweepRow.id == SweepRunRow.sweep_id)
+        kept.update(session.scalars(of_sweeps.where(SweepRow.status == "running")))
     free = [run for run in ended if run.id not in kept]
     runs = len(free)
     sizes = {run.id: _size(files.artifacts(run.id)) if settings.retention_bytes else 0 for run in free}

@@ -112,7 +112,7 @@ class Settings(BaseSettings):
 
     retention_days: float = Field(default=0, ge=0)
     """Age, since it ended, at which a run is deleted with its files; 0 means never. Runs that a model names,
-    or that another run started from, are always kept."""
+    that another run started from, or that a running sweep needs are always kept."""
 
     retention_runs: int = Field(default=0, ge=0)
     """Most ended runs that are kept; the oldest are deleted first. 0 means all."""

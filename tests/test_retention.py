@@ -16,6 +16,7 @@ from app.runs.service import build_run, create_run
 from app.runs.tables import RunRow
 from app.settings import Settings
 from app.spec.parsing import parse_run
+from app.sweeps.tables import SweepRow, SweepRunRow
 from tests.support.documents import tiny_document
 
 AddRun = Callable[..., str]
@@ -62,6 +63,21 @@ def test_nothing_is_deleted_unless_a_setting_says_so(
     run_id = add_run(days=10_000)
     assert delete_surplus(Settings(data_dir=tmp_path), database) == []
     assert left(database, tmp_path) == [run_id]
+
+
+@pytest.mark.parametrize("status", ["running", "succeeded"])
+def test_what_a_running_sweep_needs_stays(
+    database: Database, add_run: AddRun, tmp_path: Path, status: str
+) -> None:
+    run_id = add_run(days=8)
+    with database.writing() as session:
+        session.add(SweepRow(id="sweep_1", status=status, created_at=utc_now(), total=2, document={}))
+        session.flush()
+        session.add(SweepRunRow(run_id=run_id, sweep_id="sweep_1", setting=0, rung=0, repeat=0))
+
+    deleted = delete_surplus(Settings(data_dir=tmp_path, retention_days=7), database)
+
+    assert deleted == ([] if status == "running" else [run_id])
 
 
 def test_by_age(database: Database, add_run: AddRun, tmp_path: Path) -> None:

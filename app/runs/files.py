@@ -63,11 +63,12 @@ class RunFiles:
         return [path for path in entries(self._artifacts) if path.name.startswith(".")]
 
     def remove(self, run_id: str) -> None:
-        """Removes everything of a run; what isn't there is no error."""
+        """Removes everything of a run; what isn't there is no error.
+
+        A folder in which an attempt gathers artifacts is left to that, or to `app.repair` if it has died.
+        """
         shutil.rmtree(self.artifacts(run_id), ignore_errors=True)
         self.remove_checkpoints(run_id)
-        for leftover in self._artifacts.glob(f".{run_id}.*"):
-            shutil.rmtree(leftover, ignore_errors=True)
 
     def remove_checkpoints(self, run_id: str) -> None:
         """Removes the checkpoints of a run."""
