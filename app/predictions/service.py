@@ -43,7 +43,7 @@ from app.predictions.sessions import (
     open_model,
 )
 from app.predictions.table_answers import open_writer
-from app.predictions.tables import read_batches
+from app.predictions.tables.reading import read_batches
 from app.predictions.targets import EnsembleTarget, ModelTarget, RunTarget, Target
 from app.predictions.worker_models import WorkerModel, find_worker_model
 from app.runs.artifacts import read_checksums

@@ -13,9 +13,10 @@ from app.spec.graph import Graph
 from app.spec.layers.base import Layer
 from app.spec.layers.core import ActivityRegularization
 from app.spec.losses import loss_parts
-from app.spec.metrics import RISING, reported_metrics
+from app.spec.metrics import RISING
 from app.spec.names import distinct
 from app.spec.regularizers import L1L2, ActivityL1L2, ActivityOrthogonal, Orthogonal
+from app.spec.reported_metrics import reported_metrics
 
 if TYPE_CHECKING:
     from app.spec.run import RunSpec

@@ -15,12 +15,11 @@ from app.spec.metrics import (
     Metric,
     MetricsSpec,
     R2Score,
-    Reported,
     TopKAccuracy,
-    reported_metrics,
 )
 from app.spec.names import did_you_mean
 from app.spec.pointers import join, received
+from app.spec.reported_metrics import Reported, reported_metrics
 
 SPARSE = {
     "sparse_categorical_accuracy",

@@ -6,16 +6,14 @@ in Keras's `metrics`. In two places Keras's default gives no single number, or n
 binary output always positive. Here the first is the mean over classes, the second 0.5.
 """
 
-from collections.abc import Sequence
-from typing import Annotated, Any, Literal, NamedTuple, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
 from app.spec.base import SpecModel
 from app.spec.mistakes import mistake
-from app.spec.names import distinct, typed
+from app.spec.names import typed
 from app.spec.optimizers import Positive
-from app.spec.pointers import join
 
 Share = Annotated[float, Field(ge=0, le=1)]
 AtLeastOne = Annotated[int, Field(ge=1, lt=2**31)]
@@ -334,51 +332,3 @@ MetricsSpec = Annotated[
     Annotated[Metrics, Tag("<metrics>")] | Annotated[MetricsByOutput, Tag("<outputs>")], Discriminator(_form)
 ]
 """What the `metrics` field of a run document takes: a list, which every output gets, or lists by output."""
-
-
-class Reported(NamedTuple):
-    """One metric of one output.
-
-    Attributes:
-        name: its column in the history, as Keras names it.
-        output: the output it looks at.
-        metric: the metric itself.
-        pointer: JSON Pointer to it in the run document.
-    """
-
-    name: str
-    output: str
-    metric: Metric
-    pointer: str
-
-
-def reported_metrics(
-    metrics: "MetricsSpec", outputs: Sequence[str], pointer: str = "/metrics"
-) -> list[Reported]:
-    """Every metric of every output, with the name it's recorded under.
-
-    As Keras does: with several outputs the output's name comes first, and a name that was taken gets a
-    number.
-
-    Args:
-        metrics: the `metrics` field of the document.
-        outputs: the names of the model's outputs.
-        pointer: JSON Pointer to `metrics`.
-    """
-    found = [
-        (output, metric, join(where, position))
-        for output, listed, where in _by_output(metrics, outputs, pointer)
-        for position, metric in enumerate(listed)
-    ]
-    plain = [metric.name or metric.type for _, metric, _ in found]
-    if len(outputs) > 1:
-        plain = [f"{output}_{name}" for (output, _, _), name in zip(found, plain, strict=True)]
-    return [Reported(name, *entry) for name, entry in zip(distinct(plain), found, strict=True)]
-
-
-def _by_output(
-    metrics: "MetricsSpec", outputs: Sequence[str], pointer: str
-) -> list[tuple[str, tuple[Any, ...], str]]:
-    if isinstance(metrics, dict):
-        return [(output, listed, join(pointer, output)) for output, listed in metrics.items()]
-    return [(output, metrics, pointer) for output in outputs]

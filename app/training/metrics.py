@@ -10,7 +10,8 @@ import tensorflow as tf
 from app.errors import ModelRejected
 from app.spec.graph import Graph
 from app.spec.layers.base import Shape
-from app.spec.metrics import FBetaScore, FScore, Metric, MetricsSpec, reported_metrics
+from app.spec.metrics import FBetaScore, FScore, Metric, MetricsSpec
+from app.spec.reported_metrics import reported_metrics
 
 CLASSES: dict[str, Callable[..., keras.metrics.Metric]] = {
     "auc": keras.metrics.AUC,

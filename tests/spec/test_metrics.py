@@ -6,8 +6,9 @@ import pytest
 
 from app.errors import InvalidDocument
 from app.spec.base import SpecModel
-from app.spec.metrics import METRICS, MetricsSpec, reported_metrics
+from app.spec.metrics import METRICS, MetricsSpec
 from app.spec.parsing import parse
+from app.spec.reported_metrics import reported_metrics
 
 
 class Document(SpecModel):
