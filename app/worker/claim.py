@@ -126,11 +126,24 @@ def release_run(session: Session, claim: Claim) -> None:
     Only for a worker that stops in good order: what it did is in a checkpoint, and nothing speaks
     against the run.
     """
-    session.execute(
+    _release(session, claim.holds())
+
+
+def release_of_worker(session: Session, worker_id: str) -> list[str]:
+    """Puts runs of a worker back that was stopped with its service, by force if it took too long; their ids.
+
+    The attempt doesn't count: a run isn't to blame for how often a service is started anew.
+    """
+    return _release(session, (RunRow.status == "running") & (RunRow.worker_id == worker_id))
+
+
+def _release(session: Session, held: ColumnElement[bool]) -> list[str]:
+    released = (
         update(RunRow)
-        .where(claim.holds())
+        .where(held)
         .values(status="queued", worker_id=None, lease_expires_at=None, attempts=RunRow.attempts - 1)
     )
+    return list(session.scalars(released.returning(RunRow.id)))
 
 
 def end_run(session: Session, claim: Claim, **values: Any) -> None:

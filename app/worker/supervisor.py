@@ -18,7 +18,7 @@ from app.repair import clean_up, repair, report_losses
 from app.retention import Retention
 from app.runs.tables import WorkerRow
 from app.settings import Settings
-from app.worker.claim import requeue_of_worker
+from app.worker.claim import release_of_worker, requeue_of_worker
 from app.worker.engine import Engine, LocalEngine, WorkerHandle
 
 logger = logging.getLogger(__name__)
@@ -84,7 +84,12 @@ class Supervisor:
         while not self._stopping.wait(pause):
             started = time.monotonic()
             worker_id = new_id("worker")
-            worker = self._engine.start_worker(worker_id)
+            try:
+                worker = self._engine.start_worker(worker_id)
+            except OSError:  # such as for want of memory; later there may be some
+                logger.exception("worker can't be started")
+                pause = _longer(pause)
+                continue
             while not worker.has_ended() and not self._stopping.wait(LOOK_SECONDS):
                 silent = worker.seconds_silent()
                 if silent > self._settings.hang_seconds:
@@ -98,7 +103,7 @@ class Supervisor:
             if worker.exit_code() == 0 or lived > HEALTHY_AFTER_SECONDS:
                 pause = 0.0
             else:
-                pause = min(LONGEST_PAUSE_SECONDS, max(0.5, 2 * pause))
+                pause = _longer(pause)
 
     def _clean_up_after(self, worker_id: str, worker: WorkerHandle) -> None:
         """Gives the run of a worker that died to the next one, without waiting for the lease to end.
@@ -112,7 +117,11 @@ class Supervisor:
             with self._database.writing() as session:
                 if died:
                     count(session, "worker_restarts")
-                for run_id in requeue_of_worker(session, worker_id, self._settings.max_attempts):
+                if self._stopping.is_set():
+                    run_ids = release_of_worker(session, worker_id)
+                else:
+                    run_ids = requeue_of_worker(session, worker_id, self._settings.max_attempts)
+                for run_id in run_ids:
                     logger.warning("run taken from dead worker run=%s worker=%s", run_id, worker_id)
                 session.execute(delete(WorkerRow).where(WorkerRow.id == worker_id))
         except SQLAlchemyError:
@@ -122,3 +131,7 @@ class Supervisor:
                 clean_up(self._database, self._settings.data_dir)
             except (SQLAlchemyError, OSError):
                 logger.exception("what the worker left can't be removed now; the next start will")
+
+
+def _longer(pause: float) -> float:
+    return min(LONGEST_PAUSE_SECONDS, max(0.5, 2 * pause))
