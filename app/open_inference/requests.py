@@ -8,8 +8,10 @@ import numpy as np
 
 from app.errors import InvalidDocument
 from app.open_inference.datatypes import DATATYPES, as_dtype
+from app.open_inference.numbers import read_tensors
 from app.predictions.features import by_column, joined
 from app.predictions.instances import read_rows, rows_below
+from app.predictions.numbers import LEAST_BYTES
 from app.predictions.sessions import Array, ModelInput
 from app.spec.parsing import expected_one_of
 from app.spec.pointers import join, received
@@ -61,7 +63,7 @@ def read_infer(
     if length > len(body):
         expected = f"a body of at least {length} bytes, as Inference-Header-Content-Length says"
         raise InvalidDocument.at("", f"Expected {expected}; received {len(body)}.")
-    document = read_json(body[:length])
+    document = _read_document(body[:length], inputs)
     _check_object(document, "", _FIELDS)
     name = document.get("id")
     if name is not None and not isinstance(name, str):
@@ -70,6 +72,14 @@ def read_infer(
     all_binary = _flag(parameters, "binary_data_output", "")
     wanted = _read_outputs(document.get("outputs"), outputs, all_binary)
     return InferRequest(name, _read_inputs(document, memoryview(body)[length:], inputs), wanted)
+
+
+def _read_document(head: bytes, inputs: Sequence[ModelInput]) -> Any:
+    """The JSON part; numbers of a large one as arrays, except where columns of a dataset may hold others."""
+    if len(head) < LEAST_BYTES or any(model_input.features for model_input in inputs):
+        return read_json(head)
+    document = read_tensors(head)
+    return read_json(head) if document is None else document
 
 
 def _check_object(value: Any, pointer: str, fields: Sequence[str]) -> None:
@@ -231,6 +241,8 @@ def _read_array(
 
 def _from_json(data: Any, shape: tuple[int, ...], dtype: np.dtype[Any], pointer: str) -> Array:
     """Numbers in one list, or in nested ones, in a row."""
+    if isinstance(data, np.ndarray):  # which `read_tensors` has found to be of the shape and the datatype
+        return data
     if not isinstance(data, list):
         raise InvalidDocument.at(pointer, f"Expected a list; received {received(data)}.")
     numbers = _flat(data, shape, pointer)

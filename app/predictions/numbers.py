@@ -5,8 +5,8 @@ it says nothing, and the longer way, `app.predictions.documents` and `app.predic
 and finds the words for what is wrong. So both ways take the same documents for the same numbers.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
 import simdjson
@@ -19,6 +19,8 @@ LEAST_BYTES = 4096
 NUMBER_FIELDS = ("instances", "inputs", "columns")
 """The fields of a document that may hold rectangles of numbers, by themselves or by name."""
 
+_DTYPES = {"d": np.dtype(np.float64), "i": np.dtype(np.int64), "u": np.dtype(np.uint64)}
+
 _EXACT = float(2**53)
 """Whole numbers up to here are float64's, each by itself."""
 
@@ -29,58 +31,73 @@ def read_numbers(body: bytes) -> dict[str, Any] | None:
     Args:
         body: text that may be JSON.
     """
+    return parsed(body, _read)
+
+
+def parsed(body: bytes, read: Callable[[Any], tuple[dict[str, Any], int] | None]) -> dict[str, Any] | None:
+    """What is read of a document by simdjson; None where the longer way must look.
+
+    Args:
+        body: text that may be JSON.
+        read: gets simdjson's object; gives what is in it, and how many lists that were in all, or None.
+    """
     if not body.startswith(b"{"):  # simdjson would pass over a byte order mark, which isn't JSON
         return None
     try:
-        return _read(body)
-    # simdjson's errors: not JSON, a number too large, no number; nested too deeply; text that isn't UTF-8.
-    except (ValueError, TypeError, RuntimeError, IndexError, OverflowError):
+        document = simdjson.Parser().parse(body)
+        found = read(document) if isinstance(document, simdjson.Object) else None
+    # simdjson's errors: not JSON, a number too large, no number; nested too deeply; text that isn't UTF-8;
+    # no such place or field.
+    except (ValueError, TypeError, RuntimeError, LookupError, OverflowError):
         return None
+    # A bracket more than counted is one in a text, or a list where a number belongs.
+    return found[0] if found is not None and found[1] == body.count(b"[") else None
 
 
-def _read(body: bytes) -> dict[str, Any] | None:
-    document = simdjson.Parser().parse(body)
-    if not isinstance(document, simdjson.Object):
-        return None
+def _read(document: Any) -> tuple[dict[str, Any], int] | None:
     names = list(document)
     content: dict[str, Any] = {}
     lists = 0
     for name in names:
         value = document[name]
         if name not in NUMBER_FIELDS:
-            content[name] = plain = _plain(value)
-            lists += _count_lists(plain)
+            content[name] = told = plain(value)
+            lists += count_lists(told)
         elif isinstance(value, simdjson.Array):
-            content[name] = array = _rectangle(value)
-            lists += _lists_of(array)
+            content[name] = array = rectangle(value)
+            lists += lists_of(array)
         elif not isinstance(value, simdjson.Object):
             return None
         else:
             keys = list(value)
-            content[name] = arrays = {key: _rectangle(value[key]) for key in keys}
-            lists += sum(map(_lists_of, arrays.values()))
+            content[name] = arrays = {key: rectangle(value[key]) for key in keys}
+            lists += sum(map(lists_of, arrays.values()))
             if len(arrays) != len(keys):
                 return None
-    # A bracket more than counted is one in a text, or a list where a number belongs.
-    if len(content) != len(names) or lists != body.count(b"["):
-        return None
-    return content
+    return (content, lists) if len(content) == len(names) else None
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A value of simdjson's as Python's own."""
     if isinstance(value, simdjson.Array):
         return value.as_list()
     return value.as_dict() if isinstance(value, simdjson.Object) else value
 
 
-def _count_lists(value: Any) -> int:
+def count_lists(value: Any) -> int:
+    """How many lists are in a value, itself included."""
     if isinstance(value, dict):
-        return sum(map(_count_lists, value.values()))
-    return 1 + sum(map(_count_lists, value)) if isinstance(value, list) else 0
+        return sum(map(count_lists, value.values()))
+    return 1 + sum(map(count_lists, value)) if isinstance(value, list) else 0
 
 
-def _rectangle(values: Any) -> Array:
-    """Nested lists, all lists of a depth equally long, as an array."""
+def rectangle(values: Any, kind: Literal["d", "i", "u"] = "d") -> Array:
+    """Nested lists, all lists of a depth equally long, as an array.
+
+    Args:
+        values: simdjson's array.
+        kind: of the numbers: `d` for float64; `i` and `u` for int64 and uint64, where all are whole.
+    """
     shape = [len(values)]
     level: Sequence[Any] = values
     first = values[0]
@@ -90,10 +107,10 @@ def _rectangle(values: Any) -> Array:
         first = first[0]
         if isinstance(first, simdjson.Array):
             level = [inner for outer in level for inner in outer]
-    return np.frombuffer(values.as_buffer(of_type="d")).reshape(shape)
+    return np.frombuffer(values.as_buffer(of_type=kind), _DTYPES[kind]).reshape(shape)
 
 
-def _lists_of(array: Array) -> int:
+def lists_of(array: Array) -> int:
     """How many lists an array was."""
     lists, rows = 1, 1
     for length in array.shape[:-1]:

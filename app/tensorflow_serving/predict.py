@@ -11,7 +11,9 @@ import numpy as np
 import orjson
 
 from app.errors import InvalidDocument
+from app.predictions.features import has_categories
 from app.predictions.instances import read_instances
+from app.predictions.numbers import LEAST_BYTES, fit_numbers, read_numbers
 from app.predictions.sessions import Array, ModelInput
 from app.spec.parsing import expected_one_of
 from app.spec.pointers import join, received
@@ -41,7 +43,30 @@ def read_predict(body: bytes, inputs: Sequence[ModelInput]) -> ServingRequest:
         MalformedDocument: the body isn't JSON.
         InvalidDocument: a field is wrong, or an instance doesn't fit the model.
     """
+    if len(body) >= LEAST_BYTES and not has_categories(inputs):
+        numbers = read_numbers(body)
+        asked = None if numbers is None else _fit_request(numbers, inputs)
+        if asked is not None:
+            return asked
     document = read_json(body)
+    field = _check_document(document)
+    values = document[field]
+    if field == "instances" and not isinstance(values, list):
+        raise InvalidDocument.at("/instances", f"Expected a list of rows; received {received(values)}.")
+    arrays = read_instances(values, inputs, maybe_booleans=True, pointer=f"/{field}")
+    return ServingRequest(field == "instances", arrays)
+
+
+def _fit_request(document: dict[str, Any], inputs: Sequence[ModelInput]) -> ServingRequest | None:
+    """The request of which the numbers are arrays already; None where they don't fit as they are."""
+    field = _check_document(document)
+    values = document[field]
+    arrays = None if field == "instances" and isinstance(values, dict) else fit_numbers(values, inputs)
+    return None if arrays is None else ServingRequest(field == "instances", arrays)
+
+
+def _check_document(document: Any) -> str:
+    """The field that holds the values, of a document whose other fields are right."""
     if not isinstance(document, dict):
         raise InvalidDocument.at("", f"Expected an object; received {received(document)}.")
     for name in document:
@@ -57,12 +82,7 @@ def read_predict(body: bytes, inputs: Sequence[ModelInput]) -> ServingRequest:
     if len(given) != 1:
         found = " and ".join(given) or "neither"
         raise InvalidDocument.at("", f"Expected instances or inputs; received {found}.")
-    (field,) = given
-    values = document[field]
-    if field == "instances" and not isinstance(values, list):
-        raise InvalidDocument.at("/instances", f"Expected a list of rows; received {received(values)}.")
-    arrays = read_instances(values, inputs, maybe_booleans=True, pointer=f"/{field}")
-    return ServingRequest(field == "instances", arrays)
+    return given[0]
 
 
 def predict_answer(outputs: Mapping[str, Array], by_rows: bool) -> bytes:
