@@ -12,7 +12,7 @@ DATA_DIR ?= data
 FAULT_ROUNDS ?= 50
 TEST_PROCESSES ?= 2
 
-.PHONY: help setup test test-faults check format demo serve generate bench bench-constraints bench-peers clean
+.PHONY: help setup test test-faults test-schema check format demo serve generate bench bench-constraints bench-peers clean
 
 help:  ## This list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,10 @@ test: $(INSTALLED)  ## Runs all tests, in TEST_PROCESSES processes, a file in on
 
 test-faults: $(INSTALLED)  ## Runs the fault suite in its long form: processes killed at FAULT_ROUNDS moments each.
 	@KERB_FAULT_ROUNDS=$(FAULT_ROUNDS) $(BIN)/python -m pytest tests/faults -s
+
+test-schema: $(INSTALLED)  ## The long form of the tests of hostile requests: hours. See docs/contributing.md.
+	@KERB_TEST_SCHEMA_CASES=2000 KERB_TEST_FUZZ_CASES=20000 \
+		$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile -s tests/test_schema.py tests/test_fuzz.py
 
 check: $(INSTALLED)  ## Format, lint, types, import contracts, generated files.
 	$(BIN)/ruff format --check .

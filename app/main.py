@@ -12,7 +12,7 @@ from app import __version__, openapi
 from app.bodies import problems
 from app.database import Database
 from app.datasets.endpoints import router as datasets_router
-from app.docs_page import add_docs_page
+from app.docs import add_docs
 from app.envelope import Envelope
 from app.evaluations.endpoints import router as evaluations_router
 from app.gate import Gate, check_routes
@@ -60,8 +60,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         version=__version__,
         summary="Trains and scores Keras models whose outputs must stay within declared limits.",
         lifespan=_lifespan(state),
-        docs_url=None,
-        redoc_url=None,
+        openapi_url=None,  # it's added below, with the page that shows it
         # Only to look whether somebody set it up takes time in each request.
         telemetry={"tracing": False, "metrics": False, "logs": False},
         generate_unique_id_function=lambda route: route.name,
@@ -92,7 +91,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_api_route(
         "/metrics", get_service_metrics, tags=["service"], response_class=Response, responses=METRICS
     )
-    add_docs_page(app)
+    add_docs(app)
     check_routes(app)
     app.openapi = lambda: openapi.build(app)  # type: ignore[method-assign]
     return app

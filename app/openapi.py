@@ -33,10 +33,20 @@ def build(app: FastAPI) -> dict[str, Any]:
 
 
 def _add_documents(document: dict[str, Any]) -> None:
-    """Describes the bodies that the routes read as bytes."""
+    """Describes the bodies that the routes read as bytes.
+
+    Where a class of theirs has the name of one of an answer's, `Document` is added to it.
+    """
     models = [(model, "validation") for _, model in sorted(DOCUMENTS.items())]
     _, schemas = models_json_schema(models, ref_template=_REFERENCE)  # type: ignore[arg-type]
-    document.setdefault("components", {}).setdefault("schemas", {}).update(schemas.get("$defs", {}))
+    known: dict[str, Any] = document.setdefault("components", {}).setdefault("schemas", {})
+    definitions = schemas.get("$defs", {})
+    text = orjson.dumps(definitions)
+    taken = [name for name in definitions if known.get(name, definitions[name]) != definitions[name]]
+    for name in taken:
+        old, new = (f'"{_REFERENCE.format(model=name + suffix)}"'.encode() for suffix in ("", "Document"))
+        text = text.replace(old, new)
+    known |= {name + "Document" * (name in taken): schema for name, schema in orjson.loads(text).items()}
 
 
 def _describe_problems(document: dict[str, Any]) -> None:

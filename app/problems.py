@@ -174,6 +174,7 @@ def _parameter_problem(details: Mapping[str, Any]) -> dict[str, str]:
     _place, *path = details["loc"]
     expected = str(details["msg"]).removeprefix("Input should be ").removeprefix("Value error, ")
     expected = expected.partition(", unable to")[0].replace("'", '"')
+    expected = expected.replace("String should match", "text of the").replace("String should have", "text of")
     return {
         "pointer": "",
         "parameter": ".".join(str(part) for part in path),

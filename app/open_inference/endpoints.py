@@ -1,6 +1,6 @@
 """The routes of the Open Inference Protocol: named models, and runs by their ids."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request
 from pydantic import Field
@@ -25,6 +25,15 @@ HeaderLength = Annotated[
     Annotated[int, Field(ge=0)] | None,
     Header(alias=HEADER_LENGTH, description="Bytes of the JSON part, where binary tensors follow it."),
 ]
+
+_BINARY = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+
+
+def _described() -> dict[str, Any]:
+    """The body, for the OpenAPI document."""
+    described = json_body(schemas.InferDocument)
+    described["requestBody"]["content"] |= _BINARY
+    return described
 
 
 @router.get("", response_model=schemas.ServerMetadata)
@@ -107,8 +116,8 @@ async def _ready(state: State, name: str, version: str | None) -> Response:
 @router.post(
     "/models/{name}/infer",
     response_model=schemas.InferAnswer,
-    responses=problems(404, 409, 413, 415, 422),
-    openapi_extra=json_body(schemas.InferDocument),
+    responses=problems(404, 409, 413, 415, 422) | {200: {"content": _BINARY}},
+    openapi_extra=_described(),
 )
 async def infer(
     name: str, request: Request, state: MayPredict, header_length: HeaderLength = None
@@ -120,8 +129,8 @@ async def infer(
 @router.post(
     "/models/{name}/versions/{version}/infer",
     response_model=schemas.InferAnswer,
-    responses=problems(404, 409, 413, 415, 422),
-    openapi_extra=json_body(schemas.InferDocument),
+    responses=problems(404, 409, 413, 415, 422) | {200: {"content": _BINARY}},
+    openapi_extra=_described(),
 )
 async def infer_version(
     name: str, version: str, request: Request, state: MayPredict, header_length: HeaderLength = None

@@ -98,6 +98,8 @@ def rectangle(values: Any, kind: Literal["d", "i", "u"] = "d") -> Array:
         values: simdjson's array.
         kind: of the numbers: `d` for float64; `i` and `u` for int64 and uint64, where all are whole.
     """
+    if not isinstance(values, simdjson.Array):
+        raise TypeError("Expected a list.")
     shape = [len(values)]
     level: Sequence[Any] = values
     first = values[0]

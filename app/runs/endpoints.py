@@ -231,7 +231,15 @@ def get_metrics(
     return json_answer(metrics_answer(run_id, history))
 
 
-_EVENTS = {"text/event-stream": {"schema": {"type": "string"}}}
+_EVENT = {
+    "type": "object",
+    "properties": {
+        "event": {"enum": ["status", "epochs"]},
+        "id": {"type": "string", "pattern": LAST_EVENT_ID},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+}
+_EVENTS = {"text/event-stream": {"itemSchema": _EVENT}}
 
 
 @router.get(
@@ -288,7 +296,11 @@ def list_artifacts(run_id: str, state: MayRead) -> Response:
     return json_answer({"items": items})
 
 
-_FILE = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+_FILE = {
+    media_type.partition(";")[0]: {"schema": {} if media_type.endswith("json") else {"type": "string"}}
+    for media_type in ARTIFACTS.values()
+}
+_PART = {media_type: {"schema": {}} for media_type in (*_FILE, "multipart/byteranges")}
 
 
 @router.head("/runs/{run_id}/artifacts/{name}", include_in_schema=False)
@@ -298,7 +310,7 @@ _FILE = {"application/octet-stream": {"schema": {"type": "string", "format": "bi
     responses=problems(404, 409, 416)
     | {
         200: {"content": _FILE},
-        206: {"content": _FILE, "description": "The part that `Range` asks for."},
+        206: {"content": _PART, "description": "The part that `Range` asks for."},
         304: {"description": "`If-None-Match` names the content."},
     },
 )

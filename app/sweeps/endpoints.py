@@ -11,7 +11,7 @@ from app.errors import NotFound
 from app.spec.parsing import parse
 from app.state import MayRead, MayTrain, State
 from app.sweeps import results, schemas, service
-from app.sweeps.documents import Goal, Objective, SweepSpec
+from app.sweeps.documents import Goal, Metric, Objective, SweepSpec
 from app.sweeps.settings import document_of
 from app.sweeps.tables import SweepRow
 
@@ -89,8 +89,8 @@ def get_sweep_table(
 def get_tradeoff(
     sweep_id: str,
     state: MayRead,
-    x: Annotated[str, Query(description="Name of a figure of the table.")],
-    y: Annotated[str, Query(description="Name of another.")],
+    x: Annotated[Metric, Query(description="Name of a figure of the table.")],
+    y: Annotated[Metric, Query(description="Name of another.")],
     x_goal: Annotated[Goal, Query(description="Which of its values are better.")] = "minimize",
     y_goal: Annotated[Goal, Query(description="Likewise of the other.")] = "maximize",
 ) -> Response:
@@ -106,7 +106,7 @@ def compare_settings(
     state: MayRead,
     a: Number,
     b: Number,
-    metric: Annotated[str, Query(description="Name of a figure of the table.")],
+    metric: Annotated[Metric, Query(description="Name of a figure of the table.")],
 ) -> Response:
     """Two settings, pair by pair over the same seeds and folds, with two tests of significance."""
     with state.database.reading() as session:
