@@ -110,18 +110,28 @@ def ask(
     client: TestClient, method: str, path: str, operation: Any, names: Names, key: dict[str, str]
 ) -> httpx.Response:
     """A request of an operation that is good as far as a request can be, about the things named."""
+    parts = {"/artifacts/": "model.onnx", "/plots/": "loss"}
     by_parameter = {
         "run_id": names.run,
         "dataset_id": names.dataset,
         "sweep_id": names.sweep,
-        "name": "model.onnx" if "/artifacts/" in path else names.model,
+        "name": next((name for part, name in parts.items() if part in path), names.model),
         "version": "1",
+        "ids": f"{names.run},{names.run}",
+        "a": "0",
+        "b": "0",
+        "metric": "loss",
+        "x": "loss",
+        "y": "val_loss",
     }
+    query = {}
     for parameter in operation.get("parameters", ()):
         if parameter["in"] == "path":  # a new kind must be named above
             path = path.replace(f"{{{parameter['name']}}}", by_parameter[parameter["name"]])
+        elif parameter["in"] == "query" and parameter.get("required"):
+            query[parameter["name"]] = by_parameter[parameter["name"]]
     if "requestBody" not in operation:
-        return client.request(method, path, headers=key)
+        return client.request(method, path, headers=key, params=query)
     bodies = {
         "post_run": tiny_document() | {"start_from": names.run},
         "validate_run": tiny_document() | {"start_from": names.run},
@@ -169,7 +179,7 @@ class TestEachRoute:
         about_nothing = ask(client, method, path, operation, NOBODYS, keys.of("theirs"))
 
         assert answer.status_code == about_nothing.status_code
-        assert "{" not in path or answer.status_code in (404, 422)
+        assert ("{" not in path and not path.endswith("/compare")) or answer.status_code in (404, 422)
         if answer.status_code >= 400:
             text = about_nothing.text
             for own, nothing in zip(ours, NOBODYS, strict=True):

@@ -62,7 +62,7 @@ def _places(value: Any) -> list[tuple[Any, Any]]:
 def _change(document: Any, chance: random.Random) -> Any:
     places = _places(document) if isinstance(document, dict | list) else []
     if not places or chance.random() < 0.02:
-        return chance.choice(ODD_VALUES)
+        return copy.deepcopy(chance.choice(ODD_VALUES))
     container, key = chance.choice(places)
     match chance.randrange(6):
         case 0:
@@ -87,7 +87,7 @@ def _change(document: Any, chance: random.Random) -> Any:
         ):
             container[key] = chance.choice((-1, 0.5, 2, 1e6, 1e30)) * container[key]
         case _:
-            container[key] = chance.choice(ODD_VALUES)
+            container[key] = copy.deepcopy(chance.choice(ODD_VALUES))
     return document
 
 
