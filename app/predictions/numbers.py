@@ -102,7 +102,7 @@ def rectangle(values: Any, kind: Literal["d", "i", "u"] = "d") -> Array:
         raise TypeError("Expected a list.")
     shape = [len(values)]
     level: Sequence[Any] = values
-    first = values[0]
+    first: Any = values[0]
     while isinstance(first, simdjson.Array):
         (length,) = set(map(len, level))
         shape.append(length)

@@ -3,7 +3,7 @@
 import re
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request
 from pydantic import AfterValidator
@@ -296,11 +296,11 @@ def list_artifacts(run_id: str, state: MayRead) -> Response:
     return json_answer({"items": items})
 
 
-_FILE = {
+_FILE: dict[str, Any] = {
     media_type.partition(";")[0]: {"schema": {} if media_type.endswith("json") else {"type": "string"}}
     for media_type in ARTIFACTS.values()
 }
-_PART = {media_type: {"schema": {}} for media_type in (*_FILE, "multipart/byteranges")}
+_PART: dict[str, Any] = {media_type: {"schema": {}} for media_type in (*_FILE, "multipart/byteranges")}
 
 
 @router.head("/runs/{run_id}/artifacts/{name}", include_in_schema=False)
