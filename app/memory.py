@@ -27,9 +27,9 @@ def machine_memory() -> int:
 
 
 def resident_bytes() -> int:
-    """The memory that this process holds."""
-    resident = Path("/proc/self/statm").read_text().split()[1]
-    return int(resident) * os.sysconf("SC_PAGE_SIZE")
+    """The memory that this process holds, without mapped files, whose pages the system takes back at need."""
+    _, resident, mapped = Path("/proc/self/statm").read_text().split()[:3]
+    return (int(resident) - int(mapped)) * os.sysconf("SC_PAGE_SIZE")
 
 
 def check_fits(parameter_count: int, most_bytes: int) -> None:

@@ -128,8 +128,9 @@ class Settings(BaseSettings):
     it's ended, and another takes its place."""
 
     worker_memory_bytes: int = Field(default=0, ge=0)
-    """Most memory that a worker may hold; a run that makes it hold more fails with `memory_exceeded`, and one
-    that can't fit is refused. 0 means nine tenths of the machine's, or of the container's."""
+    """Most memory that a worker may hold, mapped files not counted; a run that makes it hold more fails with
+    `memory_exceeded`, and one that can't fit is refused. 0 means nine tenths of the machine's, or of the
+    container's."""
 
     stop_seconds: float = Field(default=10.0, gt=0)
     """How long a worker may take to put its run aside when the service stops, before it is killed."""

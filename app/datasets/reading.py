@@ -1,17 +1,19 @@
 """The columns of a stored dataset as the arrays of a run."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from app.datasets.description import TABLE_FILE
 from app.datasets.tables import DatasetRow
 from app.spec.dataset import RunData
 from app.spec.described_dataset import ColumnDescription, DatasetDescription, TargetElement, select
 from app.spec.features import Feature
+from app.spec.space import Space, blocks
 from app.spec.stored_dataset import StoredDataset
 
 Array = NDArray[Any]
@@ -35,25 +37,44 @@ def describe(row: DatasetRow) -> DatasetDescription:
     return DatasetDescription(row.rows, {column.name: column for column in columns})
 
 
-def read_run_data(dataset: StoredDataset, described: DatasetDescription, folder: Path) -> RunData:
+def read_run_data(
+    dataset: StoredDataset, described: DatasetDescription, folder: Path, space: Space
+) -> RunData:
     """The samples that a document takes of a stored dataset; inputs are raw, see `app.spec.features`.
 
     Args:
         dataset: which columns.
         described: the dataset.
         folder: where its files lie.
+        space: where the arrays are to lie.
 
     Raises:
         InvalidDocument: a column isn't there, or isn't what it's named for.
-        OSError: the files are gone.
+        OSError: the files are gone, or the disk is full.
     """
     selection = select(dataset, described)
     columns = StoredColumns(described, folder)
+
+    def gathered(dtype: DTypeLike, read: Callable[[slice], Array]) -> Array:
+        first = read(slice(0, 1))
+        array = space.empty((described.rows, *first.shape[1:]), dtype)
+        for part in blocks(described.rows, first):
+            array[part] = read(part)
+        return array
+
+    def column(name: str) -> Array:
+        return gathered(np.float32, lambda part: columns.numbers(name, part))
+
     features = selection.features
-    inputs = {name: _raw_input(columns, parts) for name, parts in features.items()}
-    targets = {name: _target(columns, parts) for name, parts in selection.targets.items()}
-    others = {name: columns.numbers(name) for name in dataset.columns}
-    weight = None if dataset.sample_weight is None else columns.numbers(dataset.sample_weight)
+    inputs = {
+        name: gathered(np.float64, partial(_raw_input, columns, parts)) for name, parts in features.items()
+    }
+    targets = {
+        name: gathered(np.float32, partial(_target, columns, parts))
+        for name, parts in selection.targets.items()
+    }
+    others = {name: column(name) for name in dataset.columns}
+    weight = None if dataset.sample_weight is None else column(dataset.sample_weight)
     incomplete: Array | None = None
     if dataset.missing is not None:
         without_rule = [
@@ -69,45 +90,49 @@ def read_run_data(dataset: StoredDataset, described: DatasetDescription, folder:
         group, lacking = columns.groups(dataset.group)
         incomplete = lacking if incomplete is None else incomplete | lacking
     return RunData(
-        inputs=dict(inputs),
-        targets={name: array.astype(np.float32) for name, array in targets.items()},
-        sample_weight=None if weight is None else weight.astype(np.float32),
+        inputs=inputs,
+        targets=targets,
+        sample_weight=weight,
         group=group,
-        columns={name: array.astype(np.float32) for name, array in others.items()},
+        columns=others,
         features=features,
         incomplete=incomplete if incomplete is not None and incomplete.any() else None,
+        space=space,
     )
 
 
 def _lacks(array: Array) -> NDArray[np.bool_]:
     """The rows with a NaN."""
-    return np.asarray(np.isnan(array).reshape(len(array), -1).any(axis=1))
+    lacking = [
+        np.isnan(array[part]).reshape(len(array[part]), -1).any(1) for part in blocks(len(array), array)
+    ]
+    return np.concatenate(lacking)
 
 
-def _raw_input(columns: "StoredColumns", features: tuple[Feature, ...]) -> Array:
+def _raw_input(columns: "StoredColumns", features: tuple[Feature, ...], part: slice) -> Array:
     if features[0].shape:
-        return columns.numbers(features[0].name)
-    raw = np.empty((columns.rows, len(features)))
+        return columns.numbers(features[0].name, part)
+    raw = np.empty((part.stop - part.start, len(features)))
     for place, feature in enumerate(features):
         if feature.categories is None:
-            raw[:, place] = columns.numbers(feature.name)
+            raw[:, place] = columns.numbers(feature.name, part)
         else:
-            codes = columns.codes(feature.name, feature.categories)
+            codes = columns.codes(feature.name, feature.categories, part)
             missing = float(len(feature.categories)) if feature.missing == "category" else np.nan
             raw[:, place] = np.where(codes < 0, missing, codes)
     return raw
 
 
-def _target(columns: "StoredColumns", elements: tuple[TargetElement, ...]) -> Array:
-    parts = [_target_part(columns, element) for element in elements]
+def _target(columns: "StoredColumns", elements: tuple[TargetElement, ...], part: slice) -> Array:
+    parts = [_target_part(columns, element, part) for element in elements]
     return np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
 
 
-def _target_part(columns: "StoredColumns", element: TargetElement) -> Array:
+def _target_part(columns: "StoredColumns", element: TargetElement, part: slice) -> Array:
     if element.categories is None:
-        numbers = columns.numbers(element.name)
+        numbers = columns.numbers(element.name, part)
         return numbers if element.shape else numbers.reshape(-1, 1)
-    codes = columns.codes(element.name, element.categories)
+    codes = columns.codes(element.name, element.categories, part)
     places = np.where(codes < 0, np.nan, codes)[:, None]
     if element.encoding == "integer":
         return places
@@ -134,24 +159,24 @@ class StoredColumns:
 
             self._table = pyarrow.ipc.open_file(pyarrow.memory_map(str(folder / TABLE_FILE))).read_all()
 
-    def numbers(self, name: str) -> Array:
-        """A column of numbers, float64 `(rows, …)`; NaN where a value is missing."""
+    def numbers(self, name: str, part: slice) -> Array:
+        """Some rows of a column of numbers, float64 `(rows, …)`; NaN where a value is missing."""
         if self._table is None:
             stored: Array = np.load(self._files[name], mmap_mode="r", allow_pickle=False)
-            return stored.astype(np.float64)
+            return stored[part].astype(np.float64)
         shape = self._columns[name].shape
-        column = self._table.column(name)
+        column = self._part(name, part)
         for _ in shape:
             column = _flat(column)
         if self._columns[name].kind == "boolean":
             column = column.cast("int8")
         numbers: Array = column.to_numpy().astype(np.float64)
-        return numbers.reshape(self.rows, *shape)
+        return numbers.reshape(-1, *shape)
 
-    def codes(self, name: str, categories: tuple[Any, ...]) -> Array:
+    def codes(self, name: str, categories: tuple[Any, ...], part: slice) -> Array:
         """The place of each row's value among the categories, int64 `(rows,)`; -1 for none of them."""
         if self._table is None:
-            values: Array = np.load(self._files[name], mmap_mode="r", allow_pickle=False)
+            values: Array = np.load(self._files[name], mmap_mode="r", allow_pickle=False)[part]
             known = np.asarray(categories, values.dtype)
             places = np.minimum(np.searchsorted(known, values), len(known) - 1)
             codes: Array = np.where(known[places] == values, places, -1)
@@ -159,7 +184,7 @@ class StoredColumns:
         import pyarrow
         from pyarrow import compute
 
-        column = self._table.column(name)
+        column = self._part(name, part)
         places = compute.index_in(column, value_set=pyarrow.array(categories, column.type), skip_nulls=True)
         found: Array = places.fill_null(-1).to_numpy().astype(np.int64)
         return found
@@ -168,8 +193,11 @@ class StoredColumns:
         """The group of each row, and whether it has none; then some group stands there."""
         categories = self._columns[name].categories
         assert categories is not None
-        codes = self.codes(name, categories)
+        codes = self.codes(name, categories, slice(0, self.rows))
         return np.asarray(categories)[np.maximum(codes, 0)], codes < 0
+
+    def _part(self, name: str, part: slice) -> Any:
+        return self._table.column(name).slice(part.start, part.stop - part.start)
 
 
 def _flat(column: Any) -> Any:

@@ -23,6 +23,7 @@ from app.runs.files import entries, gathering, publish_folder, sync_files
 from app.runs.tables import ENDED, RunRow
 from app.spec.dataset import AnyDataset, RunData
 from app.spec.described_dataset import DatasetDescription
+from app.spec.space import IN_MEMORY, Space
 from app.spec.stored_dataset import StoredDataset
 
 
@@ -178,15 +179,25 @@ def describe_dataset(session: Session, dataset: AnyDataset) -> DatasetDescriptio
         raise InvalidDocument.at("/dataset/id", error.message) from error
 
 
-def load_stored(session: Session, files: DatasetFiles, dataset: StoredDataset) -> RunData:
+def load_stored(
+    session: Session, files: DatasetFiles, dataset: StoredDataset, most_bytes: int | None = None
+) -> RunData:
     """The samples that a document takes of a stored dataset.
+
+    Args:
+        session: a transaction.
+        files: where datasets lie.
+        dataset: which columns of which one.
+        most_bytes: the largest array that is to be in memory; others are memory-mapped. None for all.
 
     Raises:
         InvalidDocument: the dataset is gone, or hasn't such columns.
     """
     described = describe_dataset(session, dataset)
     assert described is not None
-    return read_run_data(dataset, described, files.folder(dataset.id))
+    folder = files.folder(dataset.id)
+    space = IN_MEMORY if most_bytes is None else Space(folder, most_bytes)
+    return read_run_data(dataset, described, folder, space)
 
 
 def list_datasets(

@@ -25,6 +25,7 @@ from app.spec.base import SpecModel
 from app.spec.features import Feature
 from app.spec.mistakes import mistake
 from app.spec.pointers import received
+from app.spec.space import IN_MEMORY, Space
 from app.spec.stored_dataset import StoredDataset
 
 
@@ -151,6 +152,7 @@ class RunData:
         columns: float32 `(samples, …)` by name; here a flat list stays flat.
         features: the columns of inputs that are raw, by input name.
         incomplete: `(samples,)`, whether a sample lacks a value and is left out; None where none does.
+        space: where its arrays lie, and those that are made of them.
     """
 
     inputs: dict[str, NDArray[Any]]
@@ -160,6 +162,7 @@ class RunData:
     columns: dict[str, Floats] = field(default_factory=dict)
     features: dict[str, tuple[Feature, ...]] = field(default_factory=dict)
     incomplete: NDArray[np.bool_] | None = None
+    space: Space = IN_MEMORY
 
     @property
     def samples(self) -> int:
@@ -168,14 +171,16 @@ class RunData:
 
     def rows(self, numbers: NDArray[np.int64]) -> "RunData":
         """The samples with these row numbers."""
+        take = self.space.take
         return RunData(
-            inputs={name: array[numbers] for name, array in self.inputs.items()},
-            targets={name: array[numbers] for name, array in self.targets.items()},
+            inputs={name: take(array, numbers) for name, array in self.inputs.items()},
+            targets={name: take(array, numbers) for name, array in self.targets.items()},
             sample_weight=None if self.sample_weight is None else self.sample_weight[numbers],
             group=None if self.group is None else self.group[numbers],
-            columns={name: array[numbers] for name, array in self.columns.items()},
+            columns={name: take(array, numbers) for name, array in self.columns.items()},
             features=self.features,
             incomplete=None if self.incomplete is None else self.incomplete[numbers],
+            space=self.space,
         )
 
     def named(self, inputs: Sequence[str], outputs: Sequence[str]) -> "RunData":

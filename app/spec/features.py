@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from app.errors import InvalidDocument
 from app.spec.pointers import received
+from app.spec.space import blocks
 from app.spec.stored_dataset import Encoding, Fill, Scaling
 
 Raw = NDArray[np.float64]
@@ -138,7 +139,11 @@ def _fill(feature: Feature, values: Raw) -> Raw:
 
 def _deviation(values: Raw) -> Raw:
     """Standard deviation (÷ n), 0 where it's only the rounding of the mean."""
-    mean, deviation = values.mean(axis=0), values.std(axis=0)
+    mean = values.mean(axis=0)
+    squares = np.zeros_like(mean)
+    for block in blocks(len(values), values):  # `values.std` would make an array of the same size
+        squares += np.square(values[block] - mean).sum(axis=0)
+    deviation = np.sqrt(squares / len(values))
     rounding = len(values) * np.finfo(np.float64).eps * np.abs(mean)
     return np.where(deviation <= rounding, 0.0, deviation)
 

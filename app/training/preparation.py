@@ -16,6 +16,7 @@ from app.spec.features import FittedFeature, encode, encoded_shape, fit_features
 from app.spec.graph import Graph
 from app.spec.model import resolve_graph
 from app.spec.run import RunSpec
+from app.spec.space import blocks
 from app.spec.split import split_rows
 from app.training import warm_start
 from app.training.augmentation import build_augmentation
@@ -149,7 +150,11 @@ def _encoded(
     data: RunData, fitted: Mapping[str, Sequence[FittedFeature]], rows: NDArray[np.int64]
 ) -> RunData:
     """The samples of a split with all inputs as the model takes them."""
-    inputs = {name: encode(fitted[name], array, rows) for name, array in data.inputs.items()}
+    inputs = {}
+    for name, raw in data.inputs.items():
+        inputs[name] = data.space.empty((len(raw), *encoded_shape(data.features[name])), np.float32)
+        for block in blocks(len(raw), raw, inputs[name]):
+            inputs[name][block] = encode(fitted[name], raw[block], rows[block])
     return replace(data, inputs=inputs, features={})
 
 
@@ -234,8 +239,15 @@ def on_device(
 ) -> Rows:
     """The samples of a split as the nest of tensors that the loop takes."""
     rows: Rows = {
-        "inputs": {name: tf.constant(array) for name, array in data.inputs.items()},
-        "targets": {name: tf.constant(array) for name, array in data.targets.items()},
-        "columns": {name: tf.constant(array) for name, array in columns.items()},
+        "inputs": {name: _tensor(array) for name, array in data.inputs.items()},
+        "targets": {name: _tensor(array) for name, array in data.targets.items()},
+        "columns": {name: _tensor(array) for name, array in columns.items()},
     }
     return rows if weights is None else {**rows, "sample_weight": tf.constant(weights)}
+
+
+def _tensor(array: NDArray[np.float32]) -> tf.Tensor:
+    """The array as a tensor; one that is memory-mapped isn't copied, the loop reads from it what it takes."""
+    if isinstance(array, np.memmap):
+        return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
+    return tf.constant(array)

@@ -39,6 +39,10 @@ from app.worker.claim import (
 
 logger = logging.getLogger(__name__)
 
+MAPPED_SHARE = 32
+"""An array of samples is memory-mapped that takes more than this part of what a worker may hold: there are
+several of each, and numbers of double size among them."""
+
 
 class TrainingJob:
     """Trains one run, and is the reporter that training talks to.
@@ -169,7 +173,8 @@ class TrainingJob:
         if not isinstance(spec.dataset, StoredDataset):
             return None
         with self._database.reading() as session:
-            return load_stored(session, DatasetFiles(self._settings.data_dir), spec.dataset)
+            most_bytes = self._settings.memory_of_worker() // MAPPED_SHARE
+            return load_stored(session, DatasetFiles(self._settings.data_dir), spec.dataset, most_bytes)
 
     def _load_start(self, spec: RunSpec) -> bytes | None:
         """What the run that this one starts from has left; that can't be deleted meanwhile."""
