@@ -12,27 +12,25 @@ from app.bodies import body_chunks, json_answer, problems
 from app.datasets import schemas, service
 from app.datasets.service import DatasetFiles, DatasetSize
 from app.datasets.tables import DatasetRow
-from app.errors import UnsupportedMediaType
+from app.datasets.upload import FORMS, MULTIPART, Upload, upload_of
+from app.errors import TooLarge
 from app.runs.files import gathering
+from app.settings import Settings
 from app.state import MayRead, MayTrain
 
 router = APIRouter(tags=["datasets"])
-
-FORMS = {
-    "text/csv": "csv",
-    "application/vnd.apache.parquet": "parquet",
-    "application/x-parquet": "parquet",
-    "application/vnd.apache.arrow.stream": "arrow",
-    "application/vnd.apache.arrow.file": "arrow",
-    "application/x-npz": "npz",
-    "application/json": "json",
-}
-"""The forms of datasets, by media type."""
 
 WRITTEN_BYTES = 1024 * 1024
 """As much of a body is gathered before it's written."""
 
 _FILE = {"schema": {"type": "string", "format": "binary"}}
+_FORM = {
+    "schema": {
+        "type": "object",
+        "properties": {"file": _FILE["schema"], "name": {"type": "string", "maxLength": 255}},
+        "required": ["file"],
+    }
+}
 
 
 @router.post(
@@ -40,7 +38,9 @@ _FILE = {"schema": {"type": "string", "format": "binary"}}
     status_code=201,
     response_model=schemas.Dataset,
     responses=problems(413, 415, 422) | {200: {"model": schemas.Dataset}},
-    openapi_extra={"requestBody": {"required": True, "content": dict.fromkeys(FORMS, _FILE)}},
+    openapi_extra={
+        "requestBody": {"required": True, "content": dict.fromkeys(FORMS, _FILE) | {MULTIPART: _FORM}}
+    },
 )
 async def post_dataset(
     request: Request,
@@ -48,31 +48,38 @@ async def post_dataset(
     name: Annotated[str | None, Query(max_length=255, description="For people, and for the list.")] = None,
 ) -> Response:
     """Stores a file of samples. Bytes that are there already answer `200` with the dataset made of them."""
-    declared = request.headers.get("content-type", "")
-    form = FORMS.get(declared.partition(";")[0].strip().lower())
-    if form is None:
-        raise UnsupportedMediaType(f"Expected a Content-Type of {', '.join(FORMS)}; received {declared!r}.")
+    upload = upload_of(request.headers.get("content-type", ""))
     settings = state.settings
-    most_bytes = settings.max_body_bytes if form == "json" else settings.max_table_bytes
     files = DatasetFiles(settings.data_dir)
     with gathering(files.upload()) as folder, (folder / "body").open("wb") as file:
-        sha256 = await _receive(request, file, most_bytes)
+        sha256 = await _receive(request, upload, file, settings)
         most = DatasetSize(settings.max_dataset_rows, settings.max_dataset_values)
         dataset, new = await run_in_threadpool(
-            service.store, state.database, files, form, name, folder / "body", sha256, most
+            service.store,
+            state.database,
+            files,
+            upload.form,
+            name or upload.name,
+            folder / "body",
+            sha256,
+            most,
         )
     headers = {"Location": f"/datasets/{dataset.id}"}
     return json_answer(_answer(dataset), 201 if new else 200, headers)
 
 
-async def _receive(request: Request, file: IO[bytes], most_bytes: int) -> str:
-    """Writes a body into a file, in a thread, as the disk may make it wait; its SHA-256."""
+async def _receive(request: Request, upload: Upload, file: IO[bytes], settings: Settings) -> str:
+    """Writes what is uploaded into a file, in a thread, as the disk may make it wait; its SHA-256."""
     digest = hashlib.sha256()
+    most_bytes = settings.max_body_bytes if upload.form == "json" else settings.max_table_bytes
 
     def write(chunks: list[bytes]) -> None:
         for chunk in chunks:
-            digest.update(chunk)
-            file.write(chunk)
+            for part in upload.take(chunk):
+                digest.update(part)
+                file.write(part)
+        if upload.form == "json" and file.tell() > settings.max_body_bytes:  # in a form it's told late
+            raise TooLarge(f"Expected JSON of at most {settings.max_body_bytes} bytes; received more.")
 
     waiting: list[bytes] = []
     size = 0
@@ -83,6 +90,7 @@ async def _receive(request: Request, file: IO[bytes], most_bytes: int) -> str:
             await run_in_threadpool(write, waiting)
             waiting, size = [], 0
     write(waiting)
+    upload.end()
     file.flush()
     return digest.hexdigest()
 

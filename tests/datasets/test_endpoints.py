@@ -1,5 +1,6 @@
 """The routes of datasets, on a real database and real files."""
 
+import hashlib
 import io
 from collections.abc import Iterator
 from pathlib import Path
@@ -131,6 +132,43 @@ def test_a_broken_file_leaves_nothing_behind(client: TestClient, tmp_path: Path)
     assert client.get("/datasets").json()["items"] == []
     assert left_behind(tmp_path) == []
     assert upload(client, b"a", "text/html").status_code == 415
+
+
+@pytest.mark.parametrize("media_type", ["text/csv", "application/octet-stream"])
+def test_a_form_with_a_file_is_taken_like_its_file(
+    client: TestClient, tmp_path: Path, media_type: str
+) -> None:
+    csv = b"a,b\n" + b"1,2\n" * 500_000  # comes in several parts
+    answer = client.post("/datasets", data={"name": "pairs"}, files={"file": ("x.csv", csv, media_type)})
+    assert answer.status_code == 201, answer.text
+    dataset = answer.json()
+    assert (dataset["name"], dataset["rows"], dataset["bytes"]) == ("pairs", 500_000, len(csv))
+    assert dataset["sha256"] == hashlib.sha256(csv).hexdigest()
+    assert upload(client, csv, "text/csv").status_code == 200
+    assert left_behind(tmp_path) == [tmp_path / "datasets" / dataset["id"]]
+
+
+PART = b'--x\r\nContent-Disposition: form-data; name="f"; filename="a.csv"\r\n\r\na\n1\r\n'
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "message"),
+    [
+        (b"nothing", 422, "can't be read"),
+        (PART, 422, "up to its last boundary"),
+        (PART + PART + b"--x--\r\n", 422, "received two"),
+        (PART.replace(b"; filename=", b"; other=") + b"--x--\r\n", 422, "received none"),
+        (PART.replace(b"a.csv", b"a.txt") + b"--x--\r\n", 415, ".parquet"),
+        (PART.replace(b"a\n1", b"a\n1,2") + b"--x--\r\n", 422, "1 values in line 2; received 2"),
+    ],
+)
+def test_a_broken_form_leaves_nothing_behind(
+    client: TestClient, tmp_path: Path, content: bytes, status: int, message: str
+) -> None:
+    answer = upload(client, content, "multipart/form-data; boundary=x")
+    assert (answer.status_code, message in answer.json()["detail"]) == (status, True), answer.text
+    assert left_behind(tmp_path) == []
+    assert upload(client, content, "multipart/form-data").status_code == 422
 
 
 @pytest.mark.parametrize("form", ["parquet", "stream", "file"])
