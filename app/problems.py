@@ -7,6 +7,7 @@ parameter of the request names it in `parameter` instead.
 
 import logging
 import math
+import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -173,7 +174,7 @@ async def _handle_request_error(request: Request, error: Exception) -> Response:
 def _parameter_problem(details: Mapping[str, Any]) -> dict[str, str]:
     _place, *path = details["loc"]
     expected = str(details["msg"]).removeprefix("Input should be ").removeprefix("Value error, ")
-    expected = expected.partition(", unable to")[0].replace("'", '"')
+    expected = re.sub(r"(?<!\w)'([^']*)'", r'"\1"', expected.partition(", unable to")[0])
     expected = expected.replace("String should match", "text of the").replace("String should have", "text of")
     return {
         "pointer": "",

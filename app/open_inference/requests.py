@@ -203,7 +203,8 @@ def _check_complete(found: dict[str, Array], wanted: dict[str, ModelInput], rest
 def _read_shape(shape: Any, model_input: ModelInput, pointer: str) -> tuple[int, ...]:
     is_shape = isinstance(shape, list) and len(shape) <= MOST_AXES
     if not is_shape or not all(type(length) is int and length >= 1 for length in shape):
-        raise _wrong_shape(model_input, received(shape), pointer)
+        is_told = is_shape and all(type(length) in (int, float) for length in shape)
+        raise _wrong_shape(model_input, str(shape) if is_told else received(shape), pointer)
     pairs = zip(model_input.shape, shape[1:], strict=False)
     fits = len(shape) == 1 + len(model_input.shape)
     if not fits or any(known not in (None, length) for known, length in pairs):

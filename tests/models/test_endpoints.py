@@ -63,7 +63,9 @@ class TestPutting:
 
     @pytest.mark.parametrize("name", [".spam", "-", "sp am", "späm", "x" * 129, "run_" + "0" * 26, "a%0A"])
     def test_other_names_are_refused(self, client: TestClient, name: str) -> None:
-        assert "name" in refused(client.put(f"/models/{name}", json={"run_id": "run_1"}), 422)
+        detail = refused(client.put(f"/models/{name}", json={"run_id": "run_1"}), 422)
+        assert "name: Expected a name" in detail
+        assert "no run's id" in detail
 
     @pytest.mark.parametrize(
         ("document", "pointer"),

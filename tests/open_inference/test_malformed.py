@@ -49,7 +49,7 @@ WRONG = {
     "no shape": ({"inputs": [tensor(shape=None)]}, "/inputs/0/shape", "Expected a shape [n, 2]"),
     "too few axes": ({"inputs": [tensor(shape=[2])]}, "/inputs/0/shape", "received [2]"),
     "an empty batch": ({"inputs": [tensor(shape=[0, 2], data=[])]}, "/inputs/0/shape", "received"),
-    "a negative length": ({"inputs": [tensor(shape=[-1, 2])]}, "/inputs/0/shape", "received"),
+    "a negative length": ({"inputs": [tensor(shape=[-1, 2])]}, "/inputs/0/shape", "received [-1, 2]"),
     "a huge shape": ({"inputs": [tensor(shape=[10**18, 2])]}, "/inputs/0/data", "received 2"),
     "an unknown datatype": ({"inputs": [tensor(datatype="FP8")]}, "/inputs/0/datatype", 'received "FP8"'),
     "text": ({"inputs": [tensor(data=[0.5, "1"])]}, "/inputs/0/data", 'received "1"'),

@@ -187,7 +187,7 @@ HUGE = b"{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000, 2), }
 WRONG = {
     "text/csv": [
         (b"", "/columns", "columns"),
-        (b"x_0,x_1\n", "", "at least one row"),
+        (b"x_0,x_1\n", "", "at least one row below the line of column names"),
         (b"x_0\n1\n", "/columns", 'no "x_1"'),
         (b"x_0,x_1\n1,2\n3\n", "/1", "2 numbers; received 1"),
         (b"x_0,x_1\n1,2,3\n", "/0", "2 numbers; received 3"),
@@ -217,7 +217,7 @@ WRONG = {
         (as_npy(ROWS[:9]) + b"\0", "", "bytes of numbers"),
         (as_npy(ROWS[:0]), "", "at least one row"),
         (as_npy(ROWS[0]), "", "shape"),
-        (as_npy(np.ones((3, 3))), "", "shape"),
+        (as_npy(np.ones((3, 3))), "", "shape [n, 2]; received [3, 3]"),
         (as_npy(np.asfortranarray(ROWS[:9])), "", "column by column"),
         (as_npy(np.float32([[1, np.nan]])), "/columns/x/0", "finite"),
         (as_npy(np.array([[True, False]])), "", "bool"),

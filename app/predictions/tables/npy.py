@@ -23,12 +23,12 @@ def read_npy(file: IO[bytes], inputs: Sequence[ModelInput]) -> Iterator[Batch]:
         refuse("", "a form with columns, as some hold categories", "a single array")
     (model_input,) = inputs
     shape, dtype = _read_npy_header(file)
-    wanted = [length if length is not None else "any" for length in model_input.shape]
-    fits = len(shape) == 1 + len(wanted) and all(
+    fits = len(shape) == 1 + len(model_input.shape) and all(
         length in (None, given) for length, given in zip(model_input.shape, shape[1:], strict=True)
     )
     if not fits:
-        refuse("", f"an array of shape {['n', *wanted]}", f"{list(shape)}")
+        wanted = ["n", *("any" if length is None else str(length) for length in model_input.shape)]
+        refuse("", f"an array of shape [{', '.join(wanted)}]", f"{list(shape)}")
     size = math.prod(shape[1:])
     here = file.tell()
     if file.seek(0, 2) - here != shape[0] * size * dtype.itemsize:

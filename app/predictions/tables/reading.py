@@ -33,7 +33,8 @@ def read_batches(form: Form, file: IO[bytes], inputs: Sequence[ModelInput]) -> I
         any_row = True
         yield batch
     if not any_row:
-        refuse("", "at least one row", "none")
+        below = " below the line of column names" if form == "csv" else ""
+        refuse("", f"at least one row{below}", "none")
 
 
 def _batches(form: Form, file: IO[bytes], inputs: Sequence[ModelInput]) -> Iterator[Batch]:
