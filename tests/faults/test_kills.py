@@ -152,9 +152,9 @@ def test_a_run_that_is_disturbed_at_any_moment_ends_as_an_undisturbed_one(
 
 SWEEPS: dict[str, dict[str, Any]] = {
     "halving": {
-        "axes": [{"pointer": "/optimizer/learning_rate", "values": [1e-5, 1e-4, 1e-3]}],
+        "axes": [{"pointer": "/optimizer/learning_rate", "values": [1e-4, 1e-3]}],
         "repeats": 2,
-        "halving": {"epochs": 1500, "factor": 2},
+        "halving": {"epochs": 3000, "factor": 2},
     },
     "guided": {
         "axes": [{"pointer": "/optimizer/learning_rate", "range": [1e-6, 1e-2], "scale": "log"}],
