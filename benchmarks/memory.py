@@ -7,7 +7,6 @@ connections. Memory is looked at once the first tenth is through, when every lib
 import asyncio
 import io
 import random
-import shutil
 import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,9 +15,6 @@ import httpx
 import numpy as np
 import orjson
 
-from app.database import Database, utc_now
-from app.migrations import migrate
-from app.runs.tables import RunRow
 from benchmarks.predict import (
     RUN_ID,
     WIDTHS,
@@ -29,7 +25,7 @@ from benchmarks.predict import (
     kerb_environment,
     resident_megabytes,
     running,
-    save_model,
+    save_runs,
 )
 from benchmarks.table import Row
 
@@ -52,7 +48,8 @@ def rows(requests: int = REQUESTS) -> list[Row]:
     """Measures it; takes some minutes."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        run_ids = make_runs(folder)
+        run_ids = [f"{RUN_ID[:-2]}{number:02}" for number in range(MODELS)]
+        save_runs(folder, run_ids)
         server = Server("Kerb", free_port(), "/predict", "/healthz", kerb_body)
         with running(server, kerb_command(server.port, folder), kerb_environment()) as process:
             url = f"http://127.0.0.1:{server.port}"
@@ -65,24 +62,6 @@ def rows(requests: int = REQUESTS) -> list[Row]:
     what = f"resident memory, growth over {requests:,} requests to {MODELS} models"
     note = f"from {before:.0f} to {after:.0f} MB"
     return [Row(what, after - before, MOST_GROWTH_MEGABYTES, at_most=True, unit="MB", note=note)]
-
-
-def make_runs(folder: Path) -> list[str]:
-    """Runs that have succeeded, each with a model."""
-    run_ids = [f"{RUN_ID[:-2]}{number:02}" for number in range(MODELS)]
-    save_model(folder / "artifacts" / run_ids[0])
-    database = Database(f"sqlite:///{folder / 'kerb.db'}")
-    migrate(database)
-    for run_id in run_ids:
-        if run_id != run_ids[0]:
-            shutil.copytree(folder / "artifacts" / run_ids[0], folder / "artifacts" / run_id)
-        now = utc_now()
-        run = RunRow(id=run_id, tags={}, status="succeeded", created_at=now, finished_at=now, epochs=1)
-        run.verdicts, run.document, run.body_hash = [], {}, ""
-        with database.writing() as session:
-            session.add(run)
-    database.close()
-    return run_ids
 
 
 async def send_all(url: str, run_ids: list[str], count: int) -> None:
