@@ -15,8 +15,8 @@ from app.training.build import tapped_model
 Array = NDArray[Any]
 Arrays = dict[str, Array]
 
-MOST_ELEMENTS = 2**25
-"""Elements that one forward pass may take in and put out: 128 MB in float32."""
+MOST_ELEMENTS = 2**23
+"""Elements that one forward pass may take in and put out: 32 MB in float32."""
 
 
 def input_of(model: keras.Model, arrays: Mapping[str, Any]) -> Any:
