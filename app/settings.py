@@ -89,6 +89,13 @@ class Settings(BaseSettings):
     max_dataset_values: int = Field(default=2_000_000_000, ge=1)
     """Most numbers of a dataset, columns times rows times the values in each; likewise."""
 
+    max_dataset_bytes: int = Field(default=64 * 1024**3, ge=1)
+    """Most bytes of a dataset as it's stored, which is uncompressed; likewise. Nothing beyond is unpacked."""
+
+    dataset_memory_bytes: int = Field(default=4 * 1024**3, ge=256 * 1024**2)
+    """Most memory of the process that reads an uploaded dataset; a file that needs more is answered with
+    `422`."""
+
     max_wait_seconds: float = Field(default=60.0, ge=0)
     """Longest that `Prefer: wait` holds an answer back; a longer wish is cut to this."""
 

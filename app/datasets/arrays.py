@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from app.datasets.description import MOST_CATEGORIES, PREVIEW_ROWS, described, preview_value
+from app.datasets.size import DatasetSize
 from app.errors import BrokenFile
 
 BLOCK_ELEMENTS = 2**20
@@ -16,28 +17,32 @@ LARGEST_EXPANSION = 100
 """How many times as large as the file its arrays may be."""
 
 
-def convert_arrays(source: Path, folder: Path) -> dict[str, Any]:
+def convert_arrays(source: Path, folder: Path, most: DatasetSize) -> dict[str, Any]:
     """Unpacks the arrays into `folder`, and describes them.
 
     Raises:
         BrokenFile: it's no NPZ file, or an array isn't of numbers, or of another number of rows.
+        TooLarge: they're larger than `most`.
     """
     try:
         with zipfile.ZipFile(source) as archive:
-            return _convert(archive, source.stat().st_size, folder)
+            return _convert(archive, source.stat().st_size, folder, most)
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
         raise BrokenFile(f"Expected an NPZ file; received one that can't be read: {error}") from error
 
 
-def _convert(archive: zipfile.ZipFile, size: int, folder: Path) -> dict[str, Any]:
+def _convert(archive: zipfile.ZipFile, size: int, folder: Path, most: DatasetSize) -> dict[str, Any]:
     members = archive.infolist()
     if not members:
         raise BrokenFile("Expected at least one array; received none.")
-    if sum(member.file_size for member in members) > LARGEST_EXPANSION * size:
+    unpacked = sum(member.file_size for member in members)  # no more than that is ever read
+    if unpacked > LARGEST_EXPANSION * size:
         raise BrokenFile(f"Expected arrays of at most {LARGEST_EXPANSION} times the file's size.")
+    DatasetSize(0, 0, unpacked).check(most)
     columns: list[dict[str, Any]] = []
     preview: list[dict[str, Any]] = [{} for _ in range(PREVIEW_ROWS)]
     rows: int | None = None
+    values = 0
     for number, member in enumerate(members):
         name, path = member.filename.removesuffix(".npy"), folder / f"{number}.npy"
         try:
@@ -51,6 +56,8 @@ def _convert(archive: zipfile.ZipFile, size: int, folder: Path) -> dict[str, Any
         if rows not in (None, len(array)):
             raise BrokenFile(f"Expected {rows} rows in {name!r}, as in the first; received {len(array)}.")
         rows = len(array)
+        values += array.size
+        DatasetSize(rows, values, unpacked).check(most)
         columns.append(_describe(name, array))
         for row, value in zip(preview, array[:PREVIEW_ROWS], strict=False):
             small = np.size(value) <= 100

@@ -1,15 +1,16 @@
 """Turns an uploaded file into one that can be memory-mapped, and describes it: a process of its own.
 
-    python -m app.datasets.conversion FORM SOURCE FOLDER
+    python -m app.datasets.conversion FORM SOURCE FOLDER MOST_ROWS MOST_VALUES MOST_BYTES MOST_MEMORY_BYTES
 
 A process, so that the API stays small whatever a file holds, and lives on if a file breaks the reader.
-It prints one line of JSON: `{"rows", "columns", "preview"}`, or `{"error"}`, what is wrong with the file, or
-`{"errno"}`, what is wrong with the disk.
+It prints one line of JSON: `{"rows", "columns", "preview"}`, or `{"error"}`, what is wrong with the file,
+`{"too_large"}`, which limit it's beyond, or `{"errno"}`, what is wrong with the disk.
 Tables become `data.arrow`, an Arrow IPC file without compression; NPZ becomes `0.npy`, `1.npy`, … in the
 order of `columns`.
 """
 
 import math
+import resource
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,40 +30,46 @@ from app.datasets.description import (
     preview_value,
 )
 from app.datasets.readers import open_table
-from app.errors import STORAGE_FAILURES, BrokenFile, NeedsWiderType
+from app.datasets.size import DatasetSize
+from app.errors import STORAGE_FAILURES, BrokenFile, NeedsWiderType, TooLarge
 
 
-def convert(form: str, source: Path, folder: Path) -> dict[str, Any]:
+def convert(form: str, source: Path, folder: Path, most: DatasetSize) -> dict[str, Any]:
     """Converts a file into `folder`, and describes it.
 
     Raises:
         BrokenFile: it isn't of that form, or holds what no run could use.
+        TooLarge: it holds more than `most`, as small as it may be itself.
     """
     if form == "npz":
-        return convert_arrays(source, folder)
+        return convert_arrays(source, folder, most)
     if form != "csv":
-        return _write_table(*open_table(form, source), folder / TABLE_FILE)
+        return _write_table(*open_table(form, source), folder / TABLE_FILE, most)
     types: dict[str, Any] = {}
     while True:  # types are guessed from the first block, and a later one may need a wider type
         try:
-            return _write_table(*open_table(form, source, types), folder / TABLE_FILE)
+            return _write_table(*open_table(form, source, types), folder / TABLE_FILE, most)
         except NeedsWiderType as error:
             types[error.column] = error.type
 
 
-def _write_table(schema: Any, batches: Iterator[Any], path: Path) -> dict[str, Any]:
+def _write_table(schema: Any, batches: Iterator[Any], path: Path, most: DatasetSize) -> dict[str, Any]:
     if len(set(schema.names)) != len(schema.names):
         twice = next(name for name in schema.names if schema.names.count(name) > 1)
         raise BrokenFile(f"Expected columns of different names; received {twice!r} twice.")
     columns = [_Column(field) for field in schema]
+    row_values = sum(math.prod(column.shape) for column in columns)
     preview: list[dict[str, Any]] = []
-    rows = 0
+    rows = size = 0
     with pyarrow.ipc.new_file(path, schema) as writer:
         for batch in batches:
+            size += batch.nbytes
+            read = rows + batch.num_rows
+            DatasetSize(read, read * row_values, size).check(most)
             writer.write_batch(batch)
             for column, values in zip(columns, batch.columns, strict=True):
                 column.add(values, rows)
-            rows += batch.num_rows
+            rows = read
             preview += batch.slice(0, PREVIEW_ROWS - len(preview)).to_pylist()
     if rows == 0:
         raise BrokenFile("Expected at least one row; received none.")
@@ -169,11 +176,15 @@ class _Column:
 
 def main() -> int:
     """Converts what the command line names."""
-    form, source, folder = sys.argv[1:]
+    form, source, folder, *limits = sys.argv[1:]
+    *most, most_memory = map(int, limits)
+    resource.setrlimit(resource.RLIMIT_DATA, (most_memory, most_memory))
     try:
-        found = convert(form, Path(source), Path(folder))
+        found = convert(form, Path(source), Path(folder), DatasetSize(*most))
     except BrokenFile as error:
         found = {"error": error.message}
+    except TooLarge as error:
+        found = {"too_large": error.message}
     except (pyarrow.ArrowException, OSError, EOFError, MemoryError, OverflowError, ValueError) as error:
         number = getattr(error, "errno", None)
         found = {"error": f"Expected a file in {form}; received one that can't be read: {error}"[:500]}

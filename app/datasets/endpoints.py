@@ -10,7 +10,8 @@ from starlette.responses import Response
 
 from app.bodies import body_chunks, json_answer, problems
 from app.datasets import schemas, service
-from app.datasets.service import DatasetFiles, DatasetSize
+from app.datasets.service import DatasetFiles
+from app.datasets.size import DatasetSize
 from app.datasets.tables import DatasetRow
 from app.datasets.upload import FORMS, MULTIPART, Upload, upload_of
 from app.errors import TooLarge
@@ -53,7 +54,7 @@ async def post_dataset(
     files = DatasetFiles(settings.data_dir)
     with gathering(files.upload()) as folder, (folder / "body").open("wb") as file:
         sha256 = await _receive(request, upload, file, settings)
-        most = DatasetSize(settings.max_dataset_rows, settings.max_dataset_values)
+        most = DatasetSize(settings.max_dataset_rows, settings.max_dataset_values, settings.max_dataset_bytes)
         dataset, new = await run_in_threadpool(
             service.store,
             state.database,
@@ -63,6 +64,7 @@ async def post_dataset(
             folder / "body",
             sha256,
             most,
+            settings.dataset_memory_bytes,
         )
     headers = {"Location": f"/datasets/{dataset.id}"}
     return json_answer(_answer(dataset), 201 if new else 200, headers)

@@ -1,13 +1,12 @@
 """What can be done with datasets: store, find, delete. Knows no HTTP."""
 
-import math
 import os
 import secrets
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 from sqlalchemy import select
@@ -16,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from app.database import Database, utc_now
 from app.datasets.reading import describe, read_run_data
+from app.datasets.size import DatasetSize
 from app.datasets.tables import DatasetRow
 from app.errors import Conflict, InvalidDocument, NotFound, TooLarge
 from app.ids import new_id
@@ -25,13 +25,6 @@ from app.spec.dataset import AnyDataset, RunData
 from app.spec.described_dataset import DatasetDescription
 from app.spec.space import IN_MEMORY, Space
 from app.spec.stored_dataset import StoredDataset
-
-
-class DatasetSize(NamedTuple):
-    """Rows of a dataset, and numbers in all of them."""
-
-    rows: int
-    values: int
 
 
 class DatasetFiles:
@@ -79,6 +72,7 @@ def store(
     upload: Path,
     sha256: str,
     most: DatasetSize,
+    most_memory: int,
 ) -> tuple[DatasetRow, bool]:
     """Stores an uploaded file as a dataset; the one of the same bytes, if there is one, and False.
 
@@ -90,10 +84,11 @@ def store(
         upload: the file, which stays.
         sha256: of its bytes.
         most: how large it may be.
+        most_memory: bytes that the process which reads it may take.
 
     Raises:
         InvalidDocument: the file is broken; nothing of it is left.
-        TooLarge: it has more rows or values.
+        TooLarge: it's larger.
     """
     with database.reading() as session:
         same = find_same(session, sha256, form)
@@ -102,8 +97,7 @@ def store(
     dataset_id = new_id("ds")
     # The lock on the folder goes with it, so nobody takes it for a leftover before its row is there.
     with gathering(files.unfinished(dataset_id)) as folder:
-        found = _convert(form, upload, folder)
-        _check_size(found, most)
+        found = _convert(form, upload, folder, most, most_memory)
         sync_files(folder)
         publish_folder(folder, files.folder(dataset_id))
         row = DatasetRow(
@@ -116,13 +110,6 @@ def store(
             **found,
         )
         return _insert(database, files, row)
-
-
-def _check_size(found: dict[str, Any], most: DatasetSize) -> None:
-    values = found["rows"] * sum(math.prod(column["shape"]) for column in found["columns"])
-    for number, limit, unit in ((found["rows"], most.rows, "rows"), (values, most.values, "values")):
-        if number > limit:
-            raise TooLarge(f"Expected a dataset of at most {limit} {unit}; received {number}.")
 
 
 def _insert(database: Database, files: DatasetFiles, row: DatasetRow) -> tuple[DatasetRow, bool]:
@@ -140,14 +127,17 @@ def _insert(database: Database, files: DatasetFiles, row: DatasetRow) -> tuple[D
     return row, True
 
 
-def _convert(form: str, source: Path, folder: Path) -> dict[str, Any]:
+def _convert(form: str, source: Path, folder: Path, most: DatasetSize, most_memory: int) -> dict[str, Any]:
     command = [sys.executable, "-m", "app.datasets.conversion", form, str(source), str(folder)]
+    command += map(str, (*most, most_memory))
     ended = subprocess.run(command, stdout=subprocess.PIPE, check=False)
     if ended.returncode:
         raise InvalidDocument.at("", f"Expected a file in {form}; received one that broke its reader.")
     found: dict[str, Any] = orjson.loads(ended.stdout)
     if "errno" in found:
         raise OSError(found["errno"], os.strerror(found["errno"]))
+    if "too_large" in found:
+        raise TooLarge(found["too_large"])
     if "error" in found:
         raise InvalidDocument.at("", found["error"])
     return found

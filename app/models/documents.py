@@ -36,5 +36,5 @@ class ModelDocument(SpecModel):
 class RollbackDocument(SpecModel):
     """Which version is to be current."""
 
-    version: int = Field(ge=1)
+    version: int = Field(ge=1, lt=2**31)
     """One that the model has."""

@@ -16,6 +16,7 @@ from pyarrow import parquet
 from app.database import Database
 from app.datasets import schemas
 from app.datasets.conversion import convert
+from app.datasets.size import DatasetSize
 from app.errors import BrokenFile
 from app.main import create_app
 from app.settings import Settings
@@ -49,7 +50,7 @@ def converted(tmp_path: Path, form: str, content: bytes) -> dict[str, Any]:
     source, folder = tmp_path / "source", tmp_path / "folder"
     source.write_bytes(content)
     folder.mkdir()
-    return convert(form, source, folder)
+    return convert(form, source, folder, DatasetSize(10**7, 10**8, 10**9))
 
 
 def as_parquet() -> bytes:

@@ -41,11 +41,8 @@ def _record_batches(form: Form, source: Any, inputs: Sequence[ModelInput]) -> It
     from pyarrow import ipc, parquet
 
     if form == "parquet":
-        whole = parquet.ParquetFile(source, pre_buffer=False)
-        for number in range(whole.num_row_groups):
-            size = whole.metadata.row_group(number).total_byte_size
-            if size > MOST_ROW_GROUP_BYTES:
-                refuse("", f"row groups of at most {MOST_ROW_GROUP_BYTES} bytes", f"one of {size}")
+        names = _check_parquet(parquet.ParquetFile(source, pre_buffer=False), inputs)
+        whole = parquet.ParquetFile(source, pre_buffer=False, read_dictionary=names)
         yield from whole.iter_batches(batch_size=most_rows(inputs), use_threads=False)
         return
     magic = source.read(6)
@@ -56,6 +53,27 @@ def _record_batches(form: Form, source: Any, inputs: Sequence[ModelInput]) -> It
     stored = ipc.open_file(source)
     for number in range(stored.num_record_batches):
         yield stored.get_batch(number)
+
+
+def _check_parquet(file: Any, inputs: Sequence[ModelInput]) -> list[str]:
+    """Refuses a Parquet file whose rows unpack to more than they are worth; the columns that hold texts.
+
+    A text or a list that is repeated takes no room in the file, but would each time it's read.
+    """
+    check_names(file.schema_arrow.names, inputs)
+    features = features_of(inputs)
+    columns = [file.schema.column(number) for number in range(len(file.schema))]
+    texts = [column.path for column in columns if column.physical_type == "BYTE_ARRAY" or column.length > 16]
+    for name in texts:
+        if name not in features or features[name].categories is None:
+            refuse(join("/columns", name), "a column of numbers", "one of texts")
+    for number in range(file.num_row_groups):
+        group = file.metadata.row_group(number)
+        values = sum(group.column(place).num_values for place in range(group.num_columns))
+        size = max(group.total_byte_size, values * np.dtype(np.float64).itemsize)
+        if size > MOST_ROW_GROUP_BYTES:
+            refuse("", f"row groups of at most {MOST_ROW_GROUP_BYTES} bytes", f"one of {size}")
+    return texts
 
 
 class _Bounded:
@@ -106,6 +124,12 @@ def fit_batch(batch: "pyarrow.RecordBatch", inputs: Sequence[ModelInput], first:
     return fitted
 
 
+def _shared(column: Any) -> list[Any]:
+    """The values of a dictionary's array, each an object that all rows of it share."""
+    values = column.dictionary.to_pylist()
+    return [None if index is None else values[index] for index in column.indices.to_pylist()]
+
+
 def _column(column: Any, pointer: str, first: int, feature: FeatureSignature | None) -> Array:
     """A column as float64, (n,) or, of lists that are equally long, (n, length)."""
     from pyarrow import types
@@ -113,9 +137,8 @@ def _column(column: Any, pointer: str, first: int, feature: FeatureSignature | N
     rows, length = len(column), None
     if feature is not None and feature.categories is not None:
         single = ModelInput(feature.name, (), np.dtype(np.float64), (feature,))
-        return np.array(
-            encode_rows(column.to_pylist(), single, lambda row: f"{pointer}/{first + row}"), float
-        )
+        values = column.to_pylist() if not types.is_dictionary(column.type) else _shared(column)
+        return np.array(encode_rows(values, single, lambda row: f"{pointer}/{first + row}"), float)
     if column.null_count and not (feature is not None and feature.fills_missing):
         row = first + int(np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False))[0])
         refuse(f"{pointer}/{row}", "a number", "null")

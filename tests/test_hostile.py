@@ -1,0 +1,226 @@
+"""What a hostile client might send: files that unpack to more than they are, pickles, paths, SQL."""
+
+import io
+import pickle
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import numpy as np
+import pyarrow
+import pytest
+from fastapi.testclient import TestClient
+from pyarrow import parquet
+
+from app.database import Database
+from app.main import create_app
+from app.memory import resident_bytes
+from app.settings import Settings
+from tests.support.documents import tiny_document
+from tests.support.onnx_models import add_scaling_run
+
+RUN = "run_0000000000000000000000000a"
+MEGABYTE = 1024 * 1024
+PARQUET = "application/vnd.apache.parquet"
+NPZ, NPY = "application/x-npz", "application/x-npy"
+
+SQL = (
+    "'; DROP TABLE runs; --",
+    "' OR '1'='1",
+    '" OR ""="',
+    "%' UNION SELECT hash FROM api_keys --",
+    "x\\'; DELETE FROM runs WHERE ''='",
+    "1; ATTACH DATABASE '/tmp/x' AS x",
+)
+PATHS = (
+    "../../kerb.db",
+    "..%2f..%2fkerb.db",
+    "....//kerb.db",
+    "/etc/passwd",
+    "%00",
+    "kerb.db\x00.onnx",
+    "..\\kerb.db",
+)
+
+
+@pytest.fixture
+def client(database: Database, tmp_path: Path) -> Iterator[TestClient]:
+    add_scaling_run(database, tmp_path, RUN, 2.0)
+    settings = Settings(
+        data_dir=tmp_path,
+        max_dataset_rows=1_000_000,
+        max_dataset_bytes=64 * MEGABYTE,
+        dataset_memory_bytes=512 * MEGABYTE,
+        max_table_bytes=64 * MEGABYTE,
+        call_seconds=0.01,
+    )
+    with TestClient(create_app(settings)) as client:
+        assert client.put("/models/spam", json={"run_id": RUN}).status_code == 201
+        yield client
+
+
+def upload(client: TestClient, content: bytes, media_type: str) -> httpx.Response:
+    return client.post("/datasets", content=content, headers={"Content-Type": media_type})
+
+
+def as_parquet(**columns: Any) -> bytes:
+    sink = io.BytesIO()
+    parquet.write_table(pyarrow.table(columns), sink, store_schema=False)  # as plain texts
+    return sink.getvalue()
+
+
+def repeated(text: str, times: int) -> Any:
+    """A column of one text that Parquet holds once."""
+    indices = pyarrow.array(np.zeros(times, np.int32))
+    return pyarrow.DictionaryArray.from_arrays(indices, pyarrow.array([text]))
+
+
+def npz_of(array: bytes, says: int | None = None) -> bytes:
+    sink = io.BytesIO()
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x.npy", array)
+    content = sink.getvalue()
+    if says is not None:  # the length that is told of what is packed, in the directory and before the data
+        content = content.replace(len(array).to_bytes(4, "little"), says.to_bytes(4, "little"))
+    return content
+
+
+def npy_of(array: Any, **options: Any) -> bytes:
+    sink = io.BytesIO()
+    np.save(sink, array, **options)
+    return sink.getvalue()
+
+
+class TestBombs:
+    @pytest.mark.parametrize(
+        ("make", "media_type", "status", "message"),
+        [
+            (lambda: npz_of(npy_of(np.zeros((7_000_000, 1)))), NPZ, 422, "at most 100 times"),
+            (lambda: npz_of(npy_of(np.zeros((7_000_000, 1))), says=1000), NPZ, 422, "can't be read"),
+            (lambda: as_parquet(x=np.zeros(1_000_001, np.int8)), PARQUET, 413, "at most 1000000 rows"),
+            (lambda: as_parquet(x=repeated("x" * 500, 300_000)), PARQUET, 413, "at most 67108864 bytes"),
+            (lambda: as_parquet(x=repeated("x" * MEGABYTE, 65_536)), PARQUET, 422, "can't be read"),
+        ],
+        ids=["arrays", "lying lengths", "rows", "texts", "long texts"],
+    )
+    def test_a_dataset_that_unpacks_to_too_much(
+        self, client: TestClient, tmp_path: Path, make: Any, media_type: str, status: int, message: str
+    ) -> None:
+        content = make()
+        assert len(content) < 2 * MEGABYTE
+        answer = upload(client, content, media_type)
+        assert (answer.status_code, message in answer.json()["detail"]) == (status, True), answer.text
+        assert client.get("/datasets").json()["items"] == []
+        assert not [path for path in (tmp_path / "datasets").iterdir() if path.is_dir()]
+
+    def test_a_table_to_predict_that_unpacks_to_too_much(self, client: TestClient) -> None:
+        before = resident_bytes()
+        for column in (repeated("x" * MEGABYTE, 65_536), repeated("1", 65_536)):
+            content = as_parquet(x_0=column, x_1=column)
+            answer = client.post(f"/predict?run_id={RUN}", content=content, headers={"Content-Type": PARQUET})
+            assert answer.status_code == 422, answer.text
+        assert resident_bytes() - before < 300 * MEGABYTE
+
+
+class Trap:
+    """Leaves a trace where it's unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return (Path.touch, (self.path,))
+
+
+def test_nothing_is_unpickled(client: TestClient, tmp_path: Path) -> None:
+    trap = np.array([[Trap(tmp_path / "sprung")]], object)
+    array = npy_of(trap, allow_pickle=True)
+    plain = pickle.dumps(trap)
+    answers = [
+        upload(client, npz_of(array), NPZ),
+        upload(client, npz_of(plain), NPZ),
+        *(
+            client.post(f"/predict?run_id={RUN}", content=content, headers={"Content-Type": NPY})
+            for content in (array, plain)
+        ),
+    ]
+    assert [answer.status_code for answer in answers] == [422] * 4
+    assert not (tmp_path / "sprung").exists()
+    pickle.loads(plain)
+    assert (tmp_path / "sprung").exists()  # it would have
+
+
+def operations(client: TestClient) -> list[tuple[str, str, dict[str, Any]]]:
+    paths = client.get("/openapi.json").json()["paths"]
+    return [(method, path, operation) for path, all_ in paths.items() for method, operation in all_.items()]
+
+
+@pytest.mark.parametrize("texts", [SQL, PATHS], ids=["SQL", "paths"])
+def test_hostile_texts_in_every_parameter(
+    client: TestClient, database: Database, tmp_path: Path, texts: tuple[str, ...]
+) -> None:
+    before = client.get("/runs").json()
+    secret = (tmp_path / "kerb.db").read_bytes()[:16]
+    for method, path, operation in operations(client):
+        for text in texts:
+            query, headers, filled = {}, {}, path
+            for parameter in operation.get("parameters", ()):
+                name = parameter["name"]
+                match parameter["in"]:
+                    case "path":
+                        filled = filled.replace(f"{{{name}}}", quote(text, safe="%"))
+                    case "query":
+                        query[name] = text
+                    case _:
+                        headers[name] = text.replace("\x00", "")
+            if filled == path and not query and not headers:
+                continue
+            answer = client.request(method, filled, params=query, headers=headers)
+            assert answer.status_code < 500, (method, filled, answer.text)
+            assert secret not in answer.content
+    assert client.get("/runs").json() == before
+    answer = client.post("/predict", json={"model": "spam", "instances": [[1, 2]]})
+    assert answer.json()["predictions"] == [[2, 4]]
+
+
+@pytest.mark.parametrize("text", [*SQL, *PATHS])
+def test_hostile_texts_in_every_text_of_documents(client: TestClient, text: str) -> None:
+    made = client.post("/runs", json=tiny_document(name=text, tags={"kind": text}))
+    assert made.status_code == 201, made.text
+    run_id = made.json()["id"]
+    assert client.get(f"/runs/{run_id}").json()["name"] == text
+    found = client.get("/runs", params={"tag": f"kind:{text}", "name": text}).json()["items"]
+    assert [run["id"] for run in found] == [run_id]
+    again = client.post("/runs", json=tiny_document(), headers={"Idempotency-Key": "k"})
+    bodies: list[tuple[str, str, Any]] = [
+        ("POST", "/runs", tiny_document(start_from=text)),
+        ("POST", "/runs", tiny_document(loss=text)),
+        ("POST", "/runs", tiny_document(dataset={"id": text, "inputs": [text], "targets": [text]})),
+        (
+            "POST",
+            "/sweeps",
+            {"name": text, "base": tiny_document(), "axes": [{"pointer": text, "values": [1]}]},
+        ),
+        ("PUT", "/models/ham", {"run_id": text}),
+        ("PUT", "/models/ham", {"run_ids": [RUN, text]}),
+        ("POST", "/predict", {"run_id": text, "instances": [[1, 2]]}),
+        ("POST", "/predict", {"model": text, "instances": [[1, 2]]}),
+        ("POST", "/predict", {"run_ids": [text], "instances": [[1, 2]]}),
+        ("POST", "/predict", {"run_id": RUN, "columns": {text: [1]}}),
+        (
+            "POST",
+            "/v2/models/spam/infer",
+            {"id": text, "inputs": [{"name": text}], "outputs": [{"name": text}]},
+        ),
+        ("POST", "/v1/models/spam:predict", {"signature_name": text, "instances": [[1, 2]]}),
+        ("POST", f"/runs/{RUN}/evaluate", {"dataset": {"id": text, "inputs": ["x"], "targets": ["y"]}}),
+    ]
+    for method, path, body in bodies:
+        answer = client.request(method, path, json=body)
+        assert answer.status_code in (404, 409, 422), (path, body, answer.text)
+    assert client.get(f"/runs/{again.json()['id']}").status_code == 200
+    assert client.post(f"/runs/{run_id}/cancel").status_code == 200
+    assert client.delete(f"/runs/{run_id}").status_code == 204
