@@ -173,7 +173,7 @@ def proximal_loss(document: Document, l1: float) -> float | None:
     run = prepare(spec)
     strengths = tf.constant(run.objective.strengths, tf.float32)
     state, losses = run.state, []
-    place = run.program.weight_paths.index(f"{layer}/kernel")
+    place = run.program.forward.weight_paths.index(f"{layer}/kernel")
     epochs = tf.constant(EPOCHS_A_LOOK)
     for _ in range(spec.fit.epochs // EPOCHS_A_LOOK):
         state, _, _ = run.program.run(state, run.rows, strengths, tf.constant(spec.seed), epochs)

@@ -23,11 +23,13 @@ from app.training.augmentation import build_augmentation
 from app.training.batches import Rows, Schedule, State, take
 from app.training.build import build_model, tapped_model
 from app.training.callbacks import EarlyStop, Plateau
+from app.training.constraints.check import Check
 from app.training.constraints.enforcement import Enforcement
 from app.training.constraints.guarantee import guaranteed_model
 from app.training.constraints.limit import Limit
 from app.training.constraints.limit_building import build_limits
 from app.training.differentiability import check_differentiable
+from app.training.forward import Forward
 from app.training.losses import build_loss_terms
 from app.training.metrics import build_metrics
 from app.training.objective import Objective
@@ -191,8 +193,12 @@ def build_program(
     columns = Program.column_names(objective, metrics, enforcement, validated=validation is not None)
     stopping = fit.early_stopping and with_mode(fit.early_stopping, spec, graph)
     plateau = fit.reduce_lr_on_plateau and with_mode(fit.reduce_lr_on_plateau, spec, graph)
+    forward, check = Forward(tapped), None
+    if enforcement is not None:
+        walk = Schedule(samples["train"], min(fitting, samples["train"]))
+        check = Check(enforcement, forward, objective, walk, batch_size)
     return Program(
-        model=tapped,
+        forward=forward,
         optimizer=optimizer,
         objective=objective,
         metrics=metrics,
@@ -202,8 +208,7 @@ def build_program(
         early_stop=EarlyStop(stopping, columns.index(stopping.monitor)) if stopping else None,
         plateau=Plateau(plateau, columns.index(plateau.monitor)) if plateau else None,
         augmentation=build_augmentation(spec.augmentation) if spec.augmentation else None,
-        enforcement=enforcement,
-        checking=Schedule(samples["train"], min(fitting, samples["train"])) if limits else None,
+        check=check,
     )
 
 

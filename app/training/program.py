@@ -19,23 +19,20 @@ import keras
 import tensorflow as tf
 
 from app.training.augmentation import Augmentation
-from app.training.batches import Rows, Schedule, State, gather_batches, take, walk_batches
+from app.training.batches import Rows, Schedule, State, take, walk_batches
 from app.training.callbacks import EarlyStop, Plateau
-from app.training.constraints.calibration import measured_strengths
+from app.training.constraints.check import Check
 from app.training.constraints.enforcement import Enforcement
-from app.training.evaluation import input_of
+from app.training.figures import Figures
+from app.training.forward import Forward
 from app.training.metrics import BuiltMetric
 from app.training.objective import Objective
 from app.training.optimizers import averaged_weights
 from app.training.plan import Plan
 from app.training.shuffle import shuffled_rows
-from app.training.terms import Batch
 
 HISTORY_ROWS = 4096
 """The most epochs that one call runs; the height of the history buffer."""
-
-MOST_CALIBRATED = 1024
-"""Training rows by which the strength of limits is measured."""
 
 STEP_STREAM, SHUFFLE_STREAM, AUGMENTATION_STREAM = 0x5EED, 0xCA4D, 0xF11B
 """Keep the random numbers of different purposes apart, though all come from the run's one seed."""
@@ -45,7 +42,7 @@ class Program:
     """One structure's training loop.
 
     Args:
-        model: the tapped model; its variables' values are not used, only their order and shapes.
+        forward: of the tapped model.
         optimizer: built for the model's trainable variables, able to apply statelessly.
         objective: the terms of the total.
         metrics: what is reported beside them.
@@ -55,14 +52,13 @@ class Program:
         early_stop: stops the loop, or None.
         plateau: lowers the learning rate, or None.
         augmentation: changes training batches, or None.
-        enforcement: holds declared limits, or None.
-        checking: how training rows are walked to see whether the limits hold; None without limits.
+        check: looks at declared limits after each epoch, or None.
     """
 
     def __init__(
         self,
         *,
-        model: keras.Model,
+        forward: Forward,
         optimizer: keras.optimizers.Optimizer,
         objective: Objective,
         metrics: Sequence[BuiltMetric],
@@ -72,24 +68,23 @@ class Program:
         early_stop: EarlyStop | None = None,
         plateau: Plateau | None = None,
         augmentation: Augmentation | None = None,
-        enforcement: Enforcement | None = None,
-        checking: Schedule | None = None,
+        check: Check | None = None,
     ) -> None:
-        self.model = model
+        self.forward = forward
+        self.figures = Figures(objective, metrics)
         self.optimizer = optimizer
         self.objective = objective
         self.plan = plan
-        self.metrics = tuple(metrics)
         self.training = training
         self.validation = validation
         self.early_stop = early_stop
         self.plateau = plateau
         self.augmentation = augmentation
-        self.enforcement = enforcement
-        self.checking = checking
-        self.columns = self.column_names(objective, metrics, enforcement, validated=validation is not None)
-        self.weight_paths = [v.path for v in model.trainable_variables]
-        self.fresh_metrics = [[tf.constant(v.numpy()) for v in m.metric.variables] for m in metrics]
+        self.check = check
+        self.enforcement = check.enforcement if check else None
+        self.columns = self.column_names(
+            objective, metrics, self.enforcement, validated=validation is not None
+        )
         self.run = tf.function(self._run, jit_compile=plan.jit_compile, autograph=False)
 
     @staticmethod
@@ -100,9 +95,8 @@ class Program:
         *,
         validated: bool,
     ) -> tuple[str, ...]:
-        """The columns of the history; a single term is the loss itself and has no column of its own."""
-        parts = objective.names if len(objective.names) > 1 else ()
-        names = ("loss", *parts, *(metric.name for metric in metrics))
+        """The columns of the history."""
+        names = Figures(objective, metrics).names
         names += tuple(f"val_{name}" for name in names) if validated else ()
         return names + (enforcement.columns if enforcement else ())
 
@@ -188,9 +182,9 @@ class Program:
         figures = [trained]
         if self.validation:
             figures.append(self._evaluate(state, rows["validation"], strengths, seed))
-        if self.enforcement:
+        if self.check:
             validated = figures[1][0] if self.validation else None
-            state, limits = self._enforce(self.enforcement, state, rows["train"], strengths, seed, validated)
+            state, limits = self._look_at_limits(self.check, state, rows["train"], strengths, seed, validated)
             figures.append(limits)
         row = tf.concat(figures, axis=0)  # (columns,)
         state = {**state, "epoch": number, "finite": tf.math.is_finite(row[0])}
@@ -219,8 +213,7 @@ class Program:
             "trainable": state["trainable"],
             "non_trainable": state["non_trainable"],
             "optimizer": state["optimizer"],
-            "parts": tf.zeros((len(self.objective.terms),)),
-            "metrics": self.fresh_metrics,
+            **self.figures.initial(),
             "estimates": self.enforcement.estimates(enforced) if self.enforcement else [],
         }
 
@@ -235,7 +228,7 @@ class Program:
 
         loop = walk_batches(walk, step, loop)
         kept = {key: loop[key] for key in ("trainable", "non_trainable", "optimizer")}
-        return {**state, **kept}, self._figures(loop, walk.samples)
+        return {**state, **kept}, self.figures.of(loop, walk.samples)
 
     def _step(
         self, loop: State, rows: Rows, strengths: tf.Tensor, seed: tf.Tensor, size: int, enforced: State
@@ -258,106 +251,41 @@ class Program:
             rate *= share
             trainable = [old + share * (new - old) for old, new in zip(before, trainable, strict=True)]
         if self.objective.proximal:
-            weights = dict(zip(self.weight_paths, trainable, strict=True))
-            trainable = self.objective.proximal_step(weights, strengths, rate)
+            trainable = self.objective.proximal_step(self.forward.by_path(trainable), strengths, rate)
         if self.enforcement:
-            trainable = self.enforcement.project(
-                dict(zip(self.weight_paths, trainable, strict=True)), enforced
-            )
+            trainable = self.enforcement.project(self.forward.by_path(trainable), enforced)
         return {
             "trainable": list(trainable),
             "non_trainable": non_trainable,
             "optimizer": list(optimizer),
-            "parts": loop["parts"] + parts * size,
-            "metrics": self._updated_metrics(loop["metrics"], batch),
+            **self.figures.updated(loop, batch, parts, size),
             "estimates": estimates,
         }
 
-    def _enforce(
+    def _look_at_limits(
         self,
-        enforcement: Enforcement,
+        check: Check,
         state: State,
         rows: Rows,
         strengths: tf.Tensor,
         seed: tf.Tensor,
         validated: tf.Tensor | None,
     ) -> tuple[State, tf.Tensor]:
-        """Looks at all training samples with the weights that would be served, and moves the multipliers.
-
-        Args:
-            enforcement: of the limits.
-            state: after the epoch's steps.
-            rows: the training samples.
-            strengths: of the terms.
-            seed: the run's.
-            validated: the loss of the validation rows, `()`; None where there are none.
-
-        Returns:
-            The new state and the figures of the limits, float32 `(figures,)`.
-        """
-        trainable = averaged_weights(self.optimizer, state["optimizer"]) or state["trainable"]
-        before = state["constraints"]
-        by_path = dict(zip(self.weight_paths, trainable, strict=True))
-        before, trainable = enforcement.prune(by_path, before, state["epoch"] + 1)
+        """Where limits stand with the weights that would be served: new state, figures `(figures,)`."""
+        served = averaged_weights(self.optimizer, state["optimizer"]) or state["trainable"]
+        constraints, served = check.enforcement.prune(
+            self.forward.by_path(served), state["constraints"], state["epoch"] + 1
+        )
+        state = {**state, "constraints": constraints}
         if not self.optimizer.use_ema:
-            state = {**state, "trainable": trainable}
-        walk = self.checking
-        assert walk is not None
-
-        def look(index: tf.Tensor, size: int) -> State:
-            batch_rows = take(rows, None, index * walk.batch_size, size)
-            key = tf.stack([seed, index])
-            batch, _ = self.forward(trainable, state["non_trainable"], batch_rows, key, training=False)
-            scale = min(self.training.batch_size, size) / size
-            total, _ = self.objective.evaluate(batch, strengths, extensive_scale=scale)
-            return {"loss": (total * size)[None], "limits": enforcement.measure(batch)}
-
-        seen = gather_batches(walk, look)
-        loss = tf.reduce_sum(seen["loss"]) / walk.samples
-
-        def calibrate(constraints: State) -> list[list[tf.Tensor]]:
-            return self._strengths(enforcement, constraints, trainable, state, rows, strengths)
-
-        constraints, figures = enforcement.update(
-            before,
-            seen["limits"],
-            loss if validated is None else validated,
-            state["epoch"] + 1,
-            trainable + state["non_trainable"],
-            calibrate,
-        )
+            state = {**state, "trainable": served}
+        constraints, figures = check(state, served, rows, strengths, seed, validated)
         return {**state, "constraints": constraints}, figures
-
-    def _strengths(
-        self,
-        enforcement: Enforcement,
-        constraints: State,
-        trainable: list[tf.Tensor],
-        state: State,
-        rows: Rows,
-        strengths: tf.Tensor,
-    ) -> list[list[tf.Tensor]]:
-        """How strongly each residual is pushed, measured on some of the training samples."""
-        size = min(MOST_CALIBRATED, self.training.samples)
-        some = {**rows, "constraints": enforcement.by_row(constraints)}
-        some = take(some, None, tf.constant(0), size)
-
-        def batch_of(weights: list[tf.Tensor]) -> Batch:
-            key = tf.constant([0, 0])
-            return self.forward(weights, state["non_trainable"], some, key, training=False)[0]
-
-        def total(batch: Batch) -> tf.Tensor:
-            return self.objective.evaluate(batch, strengths).total
-
-        return measured_strengths(
-            enforcement.limits, constraints, some["constraints"], batch_of, total, trainable
-        )
 
     def _evaluate(self, state: State, rows: Rows, strengths: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """The figures of the validation rows with the weights as they are, float32 `(figures,)`."""
         walk = self.validation
         assert walk is not None
-        loop = {"parts": tf.zeros((len(self.objective.terms),)), "metrics": self.fresh_metrics}
 
         def step(index: tf.Tensor, loop: State, size: int) -> State:
             batch_rows = take(rows, None, index * walk.batch_size, size)
@@ -370,64 +298,9 @@ class Program:
             )
             scale = min(self.training.batch_size, size) / size
             _, parts = self.objective.evaluate(batch, strengths, extensive_scale=scale)
-            return {
-                "parts": loop["parts"] + parts * size,
-                "metrics": self._updated_metrics(loop["metrics"], batch),
-            }
+            return self.figures.updated(loop, batch, parts, size)
 
-        return self._figures(walk_batches(walk, step, loop), walk.samples)
-
-    def forward(
-        self,
-        trainable: list[tf.Tensor],
-        non_trainable: list[tf.Tensor],
-        rows: Rows,
-        seed: tf.Tensor,
-        *,
-        training: bool,
-    ) -> tuple[Batch, list[tf.Tensor]]:
-        """What the objective looks at after a forward pass, and the new non-trainable variables.
-
-        Args:
-            trainable: values of the model's trainable variables.
-            non_trainable: values of the others.
-            rows: the samples of one batch.
-            seed: int32 `(2,)`, for the terms' random numbers.
-            training: whether dropout, batch statistics and the like are at work.
-        """
-        inputs = input_of(self.model, rows["inputs"])
-        predicted, updated = self.model.stateless_call(trainable, non_trainable, inputs, training=training)
-        batch = Batch(
-            y_true=rows["targets"],
-            y_pred=predicted["outputs"],
-            activations=predicted["activations"],
-            weights=dict(zip(self.weight_paths, trainable, strict=True)),
-            sample_weight=rows.get("sample_weight"),
-            columns=rows["columns"],
-            seed=seed,
-        )
-        return batch, list(updated)
-
-    def _updated_metrics(self, variables: list[list[tf.Tensor]], batch: Batch) -> list[list[tf.Tensor]]:
-        return [
-            list(
-                built.metric.stateless_update_state(
-                    values, batch.y_true[built.output], batch.y_pred[built.output]
-                )
-            )
-            for built, values in zip(self.metrics, variables, strict=True)
-        ]
-
-    def _figures(self, loop: State, samples: int) -> tf.Tensor:
-        """Loss, parts and metrics of a pass: `(1 + terms + metrics,)`, the parts only if several."""
-        parts = loop["parts"] / samples
-        results = [
-            tf.cast(built.metric.stateless_result(values), tf.float32)
-            for built, values in zip(self.metrics, loop["metrics"], strict=True)
-        ]
-        loss = tf.reduce_sum(parts)[None]
-        shown = [loss, parts] if len(self.objective.terms) > 1 else [loss]
-        return tf.concat([*shown, tf.stack(results)] if results else shown, axis=0)
+        return self.figures.of(walk_batches(walk, step, self.figures.initial()), walk.samples)
 
     def _learning_rate(self, variables: list[tf.Tensor]) -> tf.Tensor:
         """The rate of the next step, float32 `()`, with the optimizer's variables as they are."""
