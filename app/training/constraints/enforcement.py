@@ -305,6 +305,8 @@ class Enforcement:
             relief=timing.relief_of(state, start, epoch),
             rate=tf.clip_by_value(20.0 / tf.cast(epochs - start + 1, tf.float32), 0.005, 0.5),
             elapsed=tf.cast(epoch - start, tf.float32),
+            late=tf.cast(epoch, tf.float32) > timing.RESERVE_FROM * tf.cast(epochs, tf.float32),
+            epochs=epochs,
         )
 
     def _value(self, limit: Limit, true: tf.Tensor) -> tf.Tensor:

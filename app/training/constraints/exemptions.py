@@ -15,6 +15,7 @@ def must_hold(
     counted: tf.Tensor | None,
     relief: tf.Tensor | None = None,
     broken: tf.Tensor | None = None,
+    reserve: tf.Tensor | None = None,
 ) -> tf.Tensor:
     """1 for each residual that must hold, 0 for the others.
 
@@ -25,6 +26,7 @@ def must_hold(
         relief: how much of what was broken at first, beyond what may be, is exempt still, `()`; None for
             nothing of it.
         broken: how many were, float64 `()`.
+        reserve: of those of all samples that needn't hold, the share that must all the same, float64 `()`.
     """
     held = tf.ones_like(values) if counted is None else tf.cast(counted, values.dtype)
     lowest = tf.where(held > 0, values, values.dtype.min)
@@ -35,6 +37,8 @@ def must_hold(
         allowed = residuals.may_break(count_true(held > 0))
         if relief is not None and broken is not None:
             allowed += tf.cast(relief, tf.float64) * tf.nn.relu(broken - allowed)
+        if reserve is not None:
+            allowed -= tf.floor(reserve * allowed)
         held *= tf.cast(lowest <= threshold_with_at_most(lowest, allowed), values.dtype)
     if residuals.rows_that_may_break:
         badness = tf.reduce_sum(tf.nn.relu(values) * held, axis=1)[None]  # (1, samples)

@@ -31,11 +31,15 @@ GROWTH, MOST_GROWTH = 0.3, 1000.0
 FIRST_WEIGHT = 0.1
 """The weight that an exact penalty begins with, over what ρ makes of residuals of the usual size."""
 
-RISING, FALLING = 1.05, 0.99
+RISING, FALLING = 1.04, 0.99
 """Of that weight, after an epoch that breaks the limit and after one that holds it."""
 
 BEHIND = 0.05
 """Of the residuals, as many may lag behind a gradual limit before its weight rises."""
+
+RESERVE_PACE, MOST_RESERVE = 1.5, 0.3
+"""Of the residuals that an exact penalty exempts, the share that must hold after all: how far it rises in as
+many epochs as a run has, and the most. Where samples take turns in breaking a limit, a few always do."""
 
 FORCE_DECAY = 0.9
 """Of the running mean of what an exact penalty pushes with."""
@@ -54,6 +58,8 @@ class Moment(NamedTuple):
         relief: of a gradual limit.
         rate: of the way that multipliers go in an epoch.
         elapsed: epochs since limits set in.
+        late: whether a limit that is still broken needs a reserve.
+        epochs: of the run.
     """
 
     sets_in: tf.Tensor
@@ -62,6 +68,8 @@ class Moment(NamedTuple):
     relief: tf.Tensor
     rate: tf.Tensor
     elapsed: tf.Tensor
+    late: tf.Tensor
+    epochs: tf.Tensor
 
 
 def initial(residuals: Residuals, shape: tuple[int, int], price: float) -> State:
@@ -84,6 +92,7 @@ def initial(residuals: Residuals, shape: tuple[int, int], price: float) -> State
         "size": tf.constant(0.0),
         "margin": tf.constant(0.0),
         "mean": tf.zeros((2,)),
+        "reserve": tf.constant(0.0, tf.float64),
     }
     return {**state, "broken": tf.constant(0.0, tf.float64)} if residuals.gradual else state
 
@@ -127,7 +136,8 @@ def _held(limit: Limit, residuals: Residuals, own: State, measured: State, momen
         relief = tf.where(moment.sets_in, 0.0, moment.relief)
         return must_hold(residuals, values, counted, relief, own["broken"])
     if limit.method in PENALTIES:
-        return must_hold(residuals, tf.abs(values) if residuals.equality else values, counted)
+        off = tf.abs(values) if residuals.equality else values
+        return must_hold(residuals, off, counted, reserve=own["reserve"])
 
     def choose() -> tf.Tensor:
         # Where the residual would be if nothing pushed it: what is pushed may deserve to be exempt.
@@ -180,7 +190,15 @@ def _weighed(limit: Limit, residuals: Residuals, own: State, good: tf.Tensor, mo
     strength = own["strength"] * tf.where(good, FALLING, RISING)
     breaks = tf.sign(values) if residuals.equality else tf.cast(values > 0, tf.float32)
     force = FORCE_DECAY * own["multiplier"] + (1 - FORCE_DECAY) * strength * breaks
-    return {"multiplier": force * own["held"], "strength": strength}
+    return {"multiplier": force * own["held"], "strength": strength, "reserve": _reserved(own, good, moment)}
+
+
+def _reserved(own: State, good: tf.Tensor, moment: Moment) -> tf.Tensor:
+    """The reserve after an epoch: it rises after late ones that break the limit, half as fast it falls."""
+    pace = RESERVE_PACE / tf.cast(moment.epochs, tf.float64)
+    rise = tf.where(moment.late, pace, tf.zeros_like(pace))
+    most = tf.constant(MOST_RESERVE, tf.float64)
+    return tf.clip_by_value(own["reserve"] + tf.where(good, -pace / 2, rise), tf.zeros_like(most), most)
 
 
 def _priced(limit: Limit, residuals: Residuals, own: State, good: tf.Tensor, moment: Moment) -> State:

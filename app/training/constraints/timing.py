@@ -28,6 +28,9 @@ AT_REST = 0.002
 FROZEN_SHARE = 0.7
 """Of the epochs; then it no longer changes which residuals are exempt."""
 
+RESERVE_FROM = 0.5
+"""Of the epochs; an exact penalty that still breaks its limit then exempts fewer residuals."""
+
 GRADUAL_SHARE = 0.5
 """Of the epochs from when a gradual limit sets in; then it exempts no more than it may."""
 

@@ -60,6 +60,18 @@ def test_recall_holds_at_no_less_precision_than_by_a_moved_threshold() -> None:
     assert precision_at(0.5, predicted, y > 0) >= precision_at(moved, scores, y > 0)
 
 
+def test_accuracy_of_a_group_is_held_where_samples_take_turns_in_being_wrong() -> None:
+    document = document_of("parity")
+    del document["split"]
+    limit = {"quantity": {"type": "accuracy", "where": "smooth"}, "at_least": 0.93}
+    run, _ = fit({**document, "constraints": [limit], "seed": 12})
+    inline = document["dataset"]["inline"]
+    (predicted,) = run.predictions["train"].values()
+    right = (predicted[:, 0] > 0.5) == (np.ravel(inline["y"]) > 0.5)
+    assert right[np.array(inline["group"]) == "smooth"].mean() >= 0.93
+    assert run.verdicts[0]["verdict"] == "held"
+
+
 def test_weights_are_truly_zero() -> None:
     run, _ = fitted("weights")
     kernel = next(v.numpy() for v in run.model.variables if v.path == "hidden/kernel")
