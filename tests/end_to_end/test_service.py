@@ -59,6 +59,7 @@ def test_its_artifacts_are_what_the_routes_answer(service: Service, finished: di
     assert names == [
         "model.keras",
         "model.onnx",
+        "activations.onnx",
         "continuation.npz",
         "signature.json",
         "run.json",
