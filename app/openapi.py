@@ -81,7 +81,9 @@ def _describe_keys(document: dict[str, Any], app: FastAPI) -> None:
         "403": {"description": "The key hasn't the scope."} | problem,
     }
     for route in declared_routes(app):
-        for method in route.methods - {"HEAD"} if route.scopes else ():  # HEAD is GET without the content
+        if not route.scopes or route.path not in document["paths"]:  # public, or there to refuse
+            continue
+        for method in route.methods - {"HEAD"}:  # HEAD is GET without the content
             operation = document["paths"][route.path][method.lower()]
             operation["security"] = [{name: route.scopes} for name in ("bearer", "header")]
             operation["responses"].update(refused)

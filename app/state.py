@@ -110,7 +110,7 @@ class DeclaredRoute(NamedTuple):
 
 
 def declared_routes(app: FastAPI) -> Iterator[DeclaredRoute]:
-    """The routes of an application that the OpenAPI document describes."""
+    """The routes of an application; the OpenAPI document describes all but those that only refuse."""
     for route in iter_route_contexts(app.routes):
         if route.path is not None and route.methods is not None and hasattr(route, "dependant"):
             calls = [needed.call for needed in route.dependant.dependencies]

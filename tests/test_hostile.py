@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow
 import pytest
 from fastapi.testclient import TestClient
-from pyarrow import parquet
+from pyarrow import ipc, parquet
 
 from app.database import Database
 from app.main import create_app
@@ -25,6 +25,7 @@ from tests.support.onnx_models import add_scaling_run
 RUN = "run_0000000000000000000000000a"
 MEGABYTE = 1024 * 1024
 PARQUET = "application/vnd.apache.parquet"
+ARROW = "application/vnd.apache.arrow.stream"
 NPZ, NPY = "application/x-npz", "application/x-npy"
 
 SQL = (
@@ -70,6 +71,20 @@ def as_parquet(**columns: Any) -> bytes:
     sink = io.BytesIO()
     parquet.write_table(pyarrow.table(columns), sink, store_schema=False)  # as plain texts
     return sink.getvalue()
+
+
+def as_arrow(*, file: bool = False, **columns: Any) -> bytes:
+    """Compressed, in a single record batch."""
+    table, sink = pyarrow.table(columns), io.BytesIO()
+    open_writer = ipc.new_file if file else ipc.new_stream
+    with open_writer(sink, table.schema, options=ipc.IpcWriteOptions(compression="zstd")) as writer:
+        writer.write_table(table)
+    return sink.getvalue()
+
+
+def many(count: int) -> Any:
+    """A column of one value, of a dictionary of many."""
+    return pyarrow.DictionaryArray.from_arrays(pyarrow.array([0], pyarrow.int32()), np.zeros(count, np.int8))
 
 
 def repeated(text: str, times: int) -> Any:
@@ -123,6 +138,27 @@ class TestBombs:
             answer = client.post(f"/predict?run_id={RUN}", content=content, headers={"Content-Type": PARQUET})
             assert answer.status_code == 422, answer.text
         assert resident_bytes() - before < 300 * MEGABYTE
+
+    @pytest.mark.parametrize(
+        "make",
+        [
+            lambda: as_arrow(x_0=np.zeros(9000), x_1=np.zeros(9000)).replace(
+                (72_000).to_bytes(8, "little"), (300_000_000).to_bytes(8, "little")
+            ),
+            lambda: as_arrow(**dict.fromkeys(("x_0", "x_1"), np.zeros(34_000_000, np.int8)), file=True),
+            lambda: as_arrow(**dict.fromkeys(("x_0", "x_1"), many(5_000_000))),
+            lambda: as_arrow(x_0=pyarrow.nulls(70_000_000)),
+        ],
+        ids=["sizes", "small numbers in a file", "dictionaries", "nulls"],
+    )
+    def test_record_batches_to_predict_that_unpack_to_too_much(self, client: TestClient, make: Any) -> None:
+        content = make()
+        assert len(content) < MEGABYTE
+        before = resident_bytes()
+        answer = client.post(f"/predict?run_id={RUN}", content=content, headers={"Content-Type": ARROW})
+        assert answer.status_code == 422, answer.text
+        assert "record batches of at most 536870912 bytes" in answer.json()["detail"]
+        assert resident_bytes() - before < 100 * MEGABYTE
 
 
 class Trap:

@@ -9,9 +9,11 @@ from starlette.responses import Response
 
 from app.artifacts import TensorSignature
 from app.bodies import json_answer, json_body, problems, read_encoded_body
+from app.errors import NotFound
 from app.predictions.scorers import Served
 from app.predictions.service import LOOP_BYTES
 from app.predictions.targets import RUN_VERSION, ModelTarget, named_target
+from app.spec.pointers import received
 from app.state import MayPredict, State
 from app.tensorflow_serving import schemas
 from app.tensorflow_serving.predict import SIGNATURE_NAME, predict_answer, read_predict
@@ -121,6 +123,15 @@ async def serving_predict(name: str, request: Request, state: MayPredict) -> Res
 async def serving_predict_version(name: str, version: str, request: Request, state: MayPredict) -> Response:
     """Predictions of a version of a model."""
     return await _predict(request, state, name, version)
+
+
+@router.post("/{name}:{method}", include_in_schema=False)
+@router.post("/{name}/versions/{version}:{method}", include_in_schema=False)
+async def refuse_method(method: str, state: MayPredict) -> Response:
+    """TensorFlow Serving's `classify` and `regress` need a signature that no model here has."""
+    raise NotFound(
+        f'Expected the method "predict", as models here have no other; received {received(method)}.'
+    )
 
 
 async def _predict(request: Request, state: State, name: str, version: str | None) -> Response:

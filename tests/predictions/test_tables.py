@@ -1,5 +1,6 @@
 """Instances and predictions as files: CSV, Parquet, Arrow, NPY, lines of JSON."""
 
+import gzip
 import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -49,9 +50,10 @@ def as_parquet(table: pa.Table) -> bytes:
     return sink.getvalue()
 
 
-def as_arrow(table: pa.Table, open_writer: Any = ipc.new_stream) -> bytes:
+def as_arrow(table: pa.Table, open_writer: Any = ipc.new_stream, compression: str | None = None) -> bytes:
     sink = io.BytesIO()
-    with open_writer(sink, table.schema) as writer:
+    options = ipc.IpcWriteOptions(compression=compression)
+    with open_writer(sink, table.schema, options=options) as writer:
         writer.write_table(table, max_chunksize=9000)
     return sink.getvalue()
 
@@ -184,6 +186,35 @@ def npy_with(header: bytes, content: bytes = b"") -> bytes:
 
 HUGE = b"{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000, 2), }\n"
 
+
+@pytest.mark.parametrize("open_writer", [ipc.new_stream, ipc.new_file])
+@pytest.mark.parametrize("compression", ["lz4", "zstd"])
+def test_compressed_record_batches(client: TestClient, open_writer: Any, compression: str) -> None:
+    table = pa.table({"x_0": ROWS[:, 0], "x_1": ROWS[:, 1]})
+    body = as_arrow(table, open_writer, compression)
+    assert body != as_arrow(table, open_writer)
+    answer = post(client, "application/vnd.apache.arrow.stream", body)
+    assert answer.status_code == 200, answer.text
+    plain = post(client, "application/vnd.apache.arrow.stream", as_arrow(table))
+    assert answer.json()["predictions"] == plain.json()["predictions"]
+
+
+def arrow_file_of_another_list() -> bytes:
+    """A file of one record batch that says it has two."""
+    table = pa.table({"x_0": [1.0], "x_1": [2.0]})
+    one, two = (as_arrow(pa.concat_tables([table] * count), ipc.new_file) for count in (1, 2))
+    footer = [len(content) - 10 - int.from_bytes(content[-10:-6], "little") for content in (one, two)]
+    return one[: footer[0]] + two[footer[1] :]
+
+
+def arrow_lists_beyond_the_end() -> bytes:
+    """Two lists, of which the second is said to end far behind the numbers."""
+    content = as_arrow(pa.table({"x": [[1.0, 2.0], [3.0, 4.0]]}))
+    offsets = np.int32([0, 2, 4]).tobytes()
+    assert content.count(offsets) == 1
+    return content.replace(offsets, np.int32([0, 2**29, 2**30]).tobytes())
+
+
 WRONG = {
     "text/csv": [
         (b"", "/columns", "columns"),
@@ -247,6 +278,8 @@ WRONG = {
         (bodies(ROWS[:100])["application/vnd.apache.arrow.stream"][:-300], "", "Arrow"),
         (b"\xff\xff\xff\xff\xff\xff\xff\x7f" + b"\0" * 64, "", "Arrow"),
         (as_arrow(pa.table({"x_0": [1.0], "x_1": [[["a"]]]})), "/columns/x_1", None),
+        (arrow_file_of_another_list(), "", "the 2 record batches that the file lists; received 1"),
+        (arrow_lists_beyond_the_end(), "", "can't be read"),
     ],
 }  # fmt: skip
 
@@ -300,6 +333,9 @@ def test_a_wrong_query_is_told(client: TestClient, query: dict[str, Any], status
 
 
 def test_a_compressed_or_too_large_file_is_refused(client: TestClient) -> None:
-    headers = {"content-type": "text/csv", "content-encoding": "gzip"}
-    assert client.post("/predict?run_id=run_1", content=b"x", headers=headers).status_code == 415
+    for content_type in ("text/csv", "application/json"):
+        headers = {"content-type": content_type, "content-encoding": "gzip"}
+        answer = client.post("/predict?run_id=run_1", content=gzip.compress(b"{}"), headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
+        assert answer.json()["detail"] == "Expected a body without Content-Encoding; received 'gzip'."
     assert post(client, "text/csv", b"1" * 4_000_001).status_code == 413

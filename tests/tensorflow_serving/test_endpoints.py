@@ -81,7 +81,8 @@ def test_status_and_metadata(service: Service) -> None:
         ("serving_one:predict", {"instances": [[True, 1]]}, 422, "received true"),
         ("serving_one:predict", {"signature_name": "x", "instances": ROWS}, 422, 'received "x"'),
         ("serving_one:predict", {"instance": ROWS}, 422, 'Did you mean "instances"?'),
-        ("serving_one:classify", {"instances": ROWS}, 405, "answers to GET; received POST"),
+        ("serving_one:classify", {"examples": ROWS}, 404, 'Expected the method "predict"'),
+        ("serving_one/versions/1:regress", {"examples": ROWS}, 404, 'received "regress"'),
     ],
 )
 def test_mistakes_come_with_the_text_that_its_clients_read(

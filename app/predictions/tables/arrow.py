@@ -10,14 +10,18 @@ from app.predictions.columns import fit_columns
 from app.predictions.features import encode_rows, features_of
 from app.predictions.media import Form
 from app.predictions.sessions import Array, ModelInput
+from app.predictions.tables.messages import check_messages
 from app.predictions.tables.rows import Batch, check_names, find_misfit, most_rows, refuse
 from app.spec.pointers import join
 
 if TYPE_CHECKING:
     import pyarrow
 
-MOST_ROW_GROUP_BYTES = 512 * 1024 * 1024
-"""Largest row group of a Parquet file, unpacked; a group's columns are read together."""
+MOST_BATCH_BYTES = 512 * 1024 * 1024
+"""Largest row group of a Parquet file, or record batch, unpacked; the columns of one are read together."""
+
+_MAGIC = b"ARROW1\0\0"
+"""What an Arrow file has before the stream in it."""
 
 
 def read_arrow(form: Form, file: IO[bytes], inputs: Sequence[ModelInput]) -> Iterator[Batch]:
@@ -45,14 +49,18 @@ def _record_batches(form: Form, source: Any, inputs: Sequence[ModelInput]) -> It
         whole = parquet.ParquetFile(source, pre_buffer=False, read_dictionary=names)
         yield from whole.iter_batches(batch_size=most_rows(inputs), use_threads=False)
         return
-    magic = source.read(6)
-    source.seek(0)
-    if magic != b"ARROW1":
-        yield from ipc.open_stream(source)
-        return
-    stored = ipc.open_file(source)
-    for number in range(stored.num_record_batches):
-        yield stored.get_batch(number)
+    start = len(_MAGIC) if source.read(len(_MAGIC)) == _MAGIC else 0
+    source.seek(start)
+    found = check_messages(source, MOST_BATCH_BYTES)
+    if start:
+        source.seek(0)
+        listed = ipc.open_file(source).num_record_batches
+        if listed != found:
+            refuse("", f"the {listed} record batches that the file lists", f"{found}")
+    source.seek(start)
+    for batch in ipc.open_stream(source):
+        batch.validate(full=True)  # or lengths that lie lead into others' memory
+        yield batch
 
 
 def _check_parquet(file: Any, inputs: Sequence[ModelInput]) -> list[str]:
@@ -71,13 +79,16 @@ def _check_parquet(file: Any, inputs: Sequence[ModelInput]) -> list[str]:
         group = file.metadata.row_group(number)
         values = sum(group.column(place).num_values for place in range(group.num_columns))
         size = max(group.total_byte_size, values * np.dtype(np.float64).itemsize)
-        if size > MOST_ROW_GROUP_BYTES:
-            refuse("", f"row groups of at most {MOST_ROW_GROUP_BYTES} bytes", f"one of {size}")
+        if size > MOST_BATCH_BYTES:
+            refuse("", f"row groups of at most {MOST_BATCH_BYTES} bytes", f"one of {size}")
     return texts
 
 
 class _Bounded:
-    """A file that is never asked for more than it has, as whoever is asked makes room for it first."""
+    """A file that is never asked for more than it has, as whoever is asked makes room for it first.
+
+    Nor for more at once than a batch may take, as whoever asks keeps it in memory.
+    """
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -87,7 +98,10 @@ class _Bounded:
 
     def read(self, size: int = -1) -> bytes:
         remaining = max(0, self._size - self._file.tell())
-        return self._file.read(remaining if size < 0 else min(size, remaining))
+        size = remaining if size < 0 else min(size, remaining)
+        if size > MOST_BATCH_BYTES:
+            refuse("", f"batches of at most {MOST_BATCH_BYTES} bytes", f"one of {size}")
+        return self._file.read(size)
 
     def seek(self, offset: int, whence: int = 0) -> int:
         return self._file.seek(offset, whence)
