@@ -62,7 +62,7 @@ class Settings(BaseSettings):
     max_json_depth: int = Field(default=100, ge=8)
     """Deepest nesting of lists and objects in a document; a deeper one is answered with `422`."""
 
-    max_requests_per_second: float = Field(default=1000.0, gt=0)
+    max_requests_per_second: float = Field(default=10_000.0, gt=0)
     """Most requests a second of each key, and of each address from which requests come without a good one;
     more are answered with `429`. A service that needs no key counts nothing."""
 
