@@ -7,7 +7,7 @@ import numpy as np
 import orjson
 
 from app import __version__
-from app.artifacts import TensorSignature
+from app.artifacts import FeatureSignature, TensorSignature
 from app.open_inference.datatypes import DATATYPES, datatype_of
 from app.open_inference.requests import WantedOutput
 from app.predictions.scorers import Scorer
@@ -56,14 +56,34 @@ def server_metadata() -> dict[str, Any]:
 
 
 def model_metadata(name: str, versions: Sequence[str], scorer: Scorer) -> dict[str, Any]:
-    """What a model takes and gives; −1 is an axis of any length."""
+    """What a model takes and gives; −1 is an axis of any length.
+
+    An input that is made of columns, some of categories, is told column by column, as only so can it be sent
+    as it is stored.
+    """
     return {
         "name": name,
         "versions": list(versions),
         "platform": PLATFORM,
-        "inputs": [_tensor(tensor) for tensor in scorer.signature.inputs],
+        "inputs": [
+            told
+            for tensor in scorer.signature.inputs
+            for told in (
+                [_column(one) for one in tensor.features] if _has_categories(tensor) else [_tensor(tensor)]
+            )
+        ],
         "outputs": [_tensor(tensor) for tensor in scorer.signature.outputs],
     }
+
+
+def _has_categories(tensor: TensorSignature) -> bool:
+    return any(one.categories is not None for one in tensor.features)
+
+
+def _column(column: FeatureSignature) -> dict[str, Any]:
+    kinds = {type(category) for category in column.categories or ()} - {type(None)}
+    datatype = {str: "BYTES", bool: "BOOL", int: "INT64"}[kinds.pop()] if kinds else "FP64"
+    return {"name": column.name, "datatype": datatype, "shape": [-1]}
 
 
 def _tensor(tensor: TensorSignature) -> dict[str, Any]:

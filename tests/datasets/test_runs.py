@@ -177,6 +177,8 @@ def test_every_interface_takes_raw_values(kerb: InProcess, run: dict[str, Any]) 
     answer = kerb.client.post(f"/v1/models/{run['id']}:predict", json={"instances": objects})
     answers.append(answer.json()["predictions"])
     kinds = {"age": "FP64", "city": "BYTES", "income": "FP64", "level": "INT64"}
+    told = kerb.client.get(f"/v2/models/{run['id']}").json()["inputs"]
+    assert told == [{"name": n, "datatype": kinds[n], "shape": [-1]} for n in names]
     tensors = [{"name": n, "shape": [8], "datatype": kinds[n], "data": columns[n]} for n in names]
     answer = kerb.client.post(f"/v2/models/{run['id']}/infer", json={"inputs": tensors})
     assert answer.status_code == 200, answer.text
