@@ -173,12 +173,16 @@ async def _handle_request_error(request: Request, error: Exception) -> Response:
 
 def _parameter_problem(details: Mapping[str, Any]) -> dict[str, str]:
     _place, *path = details["loc"]
+    name = ".".join(str(part) for part in path)
+    if details["type"] == "missing":
+        message = f"Expected the parameter {name!r}, as it is required; received none."
+        return {"pointer": "", "parameter": name, "message": message}
     expected = str(details["msg"]).removeprefix("Input should be ").removeprefix("Value error, ")
     expected = re.sub(r"(?<!\w)'([^']*)'", r'"\1"', expected.partition(", unable to")[0])
     expected = expected.replace("String should match", "text of the").replace("String should have", "text of")
     return {
         "pointer": "",
-        "parameter": ".".join(str(part) for part in path),
+        "parameter": name,
         "message": f"Expected {expected}; received {received(details['input'])}.",
     }
 

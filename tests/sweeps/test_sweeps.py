@@ -284,4 +284,6 @@ def test_runs_are_put_side_by_side(kerb: InProcess) -> None:
         for name in ("accuracy", "precision", "recall", "f1_score"):
             assert found["metrics"][f"train/classification/{name}"][place] == figures[name]
     assert kerb.client.get("/runs/compare", params={"ids": runs[0]["id"]}).status_code == 422
+    (problem,) = kerb.client.get("/runs/compare").json()["errors"]
+    assert problem["message"] == "Expected the parameter 'ids', as it is required; received none."
     assert kerb.client.get("/runs/compare", params={"ids": ids + ",run_0"}).status_code == 404
