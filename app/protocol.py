@@ -47,6 +47,12 @@ class LimitedProtocol(HttpToolsProtocol):
         self._in_head, self._received = False, 0
         super().on_headers_complete()
 
+    def on_body(self, body: bytes) -> None:
+        """Some more of a body."""
+        if not self.cycle.body:
+            self.cycle.body = b""  # type: ignore[assignment]  # to which bytes are added without a copy
+        super().on_body(body)
+
     def send_400_response(self, msg: str) -> None:
         """Refuses a request that can't be read, or whose head is too large, and closes the connection."""
         if not self._in_head or self._received <= self._most:

@@ -72,7 +72,7 @@ def test_half_files_go_unless_somebody_is_at_them(
 ) -> None:
     run_id = add_run("running")
     datasets = DatasetFiles(tmp_path)
-    left = [files.unfinished_artifacts(run_id), datasets.unfinished("ds_1"), datasets.upload()]
+    left = [files.unfinished_artifacts(run_id), datasets.upload()]
     for folder in left:
         folder.mkdir(parents=True)
         (folder / "body").write_text("half")
@@ -114,7 +114,7 @@ def test_samples_without_a_row_go_unless_the_row_is_just_being_written(
         row = DatasetRow(id="ds_known", created_at=utc_now(), columns=[], preview=[], **described)
         session.add(row)
 
-    with gathering(files.unfinished("ds_new")) as folder:
+    with gathering(files.upload()) as folder:
         folder.rename(files.folder("ds_new"))
         repair(database, tmp_path)
         assert sorted(files.datasets()) == ["ds_known", "ds_new"]

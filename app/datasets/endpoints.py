@@ -1,8 +1,8 @@
 """The routes of datasets: HTTP in, HTTP out; what happens is in `app.datasets.service`."""
 
-import hashlib
 import shutil
-from typing import IO, Annotated, Any
+from asyncio import Future, ensure_future
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
@@ -10,19 +10,15 @@ from starlette.responses import Response
 
 from app.bodies import body_chunks, json_answer, problems
 from app.datasets import schemas, service
+from app.datasets.reception import BLOCK_BYTES, Reception, ReceptionLimits
 from app.datasets.service import DatasetFiles
 from app.datasets.size import DatasetSize
 from app.datasets.tables import DatasetRow
-from app.datasets.upload import FORMS, MULTIPART, Upload, upload_of
-from app.errors import TooLarge
+from app.datasets.upload import FORMS, MULTIPART, upload_of
 from app.runs.files import gathering
-from app.settings import Settings
 from app.state import MayRead, MayTrain
 
 router = APIRouter(tags=["datasets"])
-
-WRITTEN_BYTES = 1024 * 1024
-"""As much of a body is gathered before it's written."""
 
 _FILE = {"schema": {"type": "string", "format": "binary"}}
 _FORM = {
@@ -52,49 +48,36 @@ async def post_dataset(
     upload = upload_of(request.headers.get("content-type", ""))
     settings = state.settings
     files = DatasetFiles(settings.data_dir)
-    with gathering(files.upload()) as folder, (folder / "body").open("wb") as file:
-        sha256 = await _receive(request, upload, file, settings)
-        most = DatasetSize(settings.max_dataset_rows, settings.max_dataset_values, settings.max_dataset_bytes)
+    size = DatasetSize(settings.max_dataset_rows, settings.max_dataset_values, settings.max_dataset_bytes)
+    limits = ReceptionLimits(settings.max_body_bytes, size, settings.dataset_memory_bytes)
+    most_bytes = settings.max_body_bytes if upload.form == "json" else settings.max_table_bytes
+    with gathering(files.upload()) as folder, Reception(upload, folder, limits) as reception:
+        await _receive(request, reception, most_bytes)
         dataset, new = await run_in_threadpool(
-            service.store,
-            state.database,
-            files,
-            upload.form,
-            name or upload.name,
-            folder / "body",
-            sha256,
-            most,
-            settings.dataset_memory_bytes,
+            service.store, state.database, files, name or upload.name, reception
         )
     headers = {"Location": f"/datasets/{dataset.id}"}
     return json_answer(_answer(dataset), 201 if new else 200, headers)
 
 
-async def _receive(request: Request, upload: Upload, file: IO[bytes], settings: Settings) -> str:
-    """Writes what is uploaded into a file, in a thread, as the disk may make it wait; its SHA-256."""
-    digest = hashlib.sha256()
-    most_bytes = settings.max_body_bytes if upload.form == "json" else settings.max_table_bytes
-
-    def write(chunks: list[bytes]) -> None:
-        for chunk in chunks:
-            for part in upload.take(chunk):
-                digest.update(part)
-                file.write(part)
-        if upload.form == "json" and file.tell() > settings.max_body_bytes:  # in a form it's told late
-            raise TooLarge(f"Expected JSON of at most {settings.max_body_bytes} bytes; received more.")
-
+async def _receive(request: Request, reception: Reception, most_bytes: int) -> None:
+    """Takes in a body; a thread is at one block of it while the next comes."""
+    taking: Future[None] | None = None
     waiting: list[bytes] = []
     size = 0
-    async for chunk in body_chunks(request, most_bytes):
-        waiting.append(chunk)
-        size += len(chunk)
-        if size >= WRITTEN_BYTES:
-            await run_in_threadpool(write, waiting)
-            waiting, size = [], 0
-    write(waiting)
-    upload.end()
-    file.flush()
-    return digest.hexdigest()
+    try:
+        async for chunk in body_chunks(request, most_bytes):
+            waiting.append(chunk)
+            size += len(chunk)
+            if size >= BLOCK_BYTES:
+                if taking is not None:
+                    await taking
+                taking = ensure_future(run_in_threadpool(reception.take, waiting))
+                waiting, size = [], 0
+    finally:
+        if taking is not None:
+            await taking  # also where the client has gone: the folder is removed after this
+    await run_in_threadpool(reception.take, waiting)
 
 
 @router.get("/datasets", response_model=schemas.DatasetList, responses=problems(422))

@@ -10,6 +10,7 @@ import pyarrow
 from pyarrow import csv as arrow_csv
 from pyarrow import parquet
 
+from app.datasets.body import Body
 from app.errors import BrokenFile, MalformedDocument, NeedsWiderType
 from app.spec.strict_json import read_json
 
@@ -23,12 +24,12 @@ Table = tuple[Any, Iterator[Any]]
 """An Arrow schema and record batches of it."""
 
 
-def open_table(form: str, path: Path, types: Mapping[str, Any] | None = None) -> Table:
-    """Schema and batches of a file.
+def open_table(form: str, body: Body, types: Mapping[str, Any] | None = None) -> Table:
+    """Schema and batches of a file; of CSV some come before the file is whole.
 
     Args:
         form: `csv`, `parquet`, `arrow` or `json`.
-        path: of the file.
+        body: the file.
         types: those of CSV columns that aren't to be guessed.
 
     Raises:
@@ -37,20 +38,20 @@ def open_table(form: str, path: Path, types: Mapping[str, Any] | None = None) ->
     """
     match form:
         case "csv":
-            return _open_csv(path, types or {})
+            return _open_csv(body, types or {})
         case "parquet":
-            return _open_parquet(path)
+            return _open_parquet(body.whole())
         case "arrow":
-            return _open_arrow(path)
+            return _open_arrow(body.whole())
         case _:
-            table = _read_json(path)
+            table = _read_json(body.whole())
             return table.schema, iter(table.to_batches(max_chunksize=BATCH_ROWS))
 
 
-def _open_csv(path: Path, types: Mapping[str, Any]) -> Table:
+def _open_csv(body: Body, types: Mapping[str, Any]) -> Table:
     try:
         reader = arrow_csv.open_csv(
-            path,
+            body.open(),
             read_options=arrow_csv.ReadOptions(block_size=CSV_BLOCK_BYTES),
             parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
             convert_options=arrow_csv.ConvertOptions(
@@ -58,33 +59,34 @@ def _open_csv(path: Path, types: Mapping[str, Any]) -> Table:
             ),
         )
     except pyarrow.ArrowException as error:
-        raise _csv_error(path, error, None) from error
+        raise _csv_error(body, error, None) from error
     for field in reader.schema:
         if pyarrow.types.is_binary(field.type):
-            raise _csv_error(path, UnicodeError("invalid UTF-8"), None)
-    return reader.schema, _csv_batches(path, reader)
+            raise _csv_error(body, UnicodeError("invalid UTF-8"), None)
+    return reader.schema, _csv_batches(body, reader)
 
 
-def _csv_batches(path: Path, reader: Any) -> Iterator[Any]:
+def _csv_batches(body: Body, reader: Any) -> Iterator[Any]:
     while True:
         try:
             batch = reader.read_next_batch()
         except StopIteration:
             return
         except pyarrow.ArrowException as error:
-            raise _csv_error(path, error, reader.schema) from error
+            raise _csv_error(body, error, reader.schema) from error
         if batch.num_rows:
             yield batch
 
 
-def _csv_error(path: Path, error: Exception, schema: Any) -> Exception:
+def _csv_error(body: Body, error: Exception, schema: Any) -> Exception:
     """What an error of the reader means: a wrong line, or a type that was guessed too narrow."""
     found = re.search(r"In CSV column #(\d+): CSV conversion error", str(error))
     if found and schema is not None:
         field = schema.field(int(found[1]))
         if not pyarrow.types.is_string(field.type):
             return NeedsWiderType(field.name, _WIDER.get(str(field.type), pyarrow.string()))
-    return BrokenFile(_wrong_line(path) or f"Expected CSV; received a file that can't be read: {error}"[:500])
+    known = _wrong_line(body.whole())
+    return BrokenFile(known or f"Expected CSV; received a file that can't be read: {error}"[:500])
 
 
 def _wrong_line(path: Path) -> str | None:

@@ -1,25 +1,20 @@
 """What can be done with datasets: store, find, delete. Knows no HTTP."""
 
-import os
 import secrets
 import shutil
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
-import orjson
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.database import Database, utc_now
 from app.datasets.reading import describe, read_run_data
-from app.datasets.size import DatasetSize
+from app.datasets.reception import Reception
 from app.datasets.tables import DatasetRow
-from app.errors import Conflict, InvalidDocument, NotFound, TooLarge
+from app.errors import Conflict, InvalidDocument, NotFound
 from app.ids import new_id
-from app.runs.files import entries, gathering, publish_folder, sync_files
+from app.runs.files import entries, publish_folder, sync_files
 from app.runs.tables import ENDED, RunRow
 from app.spec.dataset import AnyDataset, RunData
 from app.spec.described_dataset import DatasetDescription
@@ -41,12 +36,10 @@ class DatasetFiles:
         """Folder of a dataset's samples; appears all at once."""
         return self._folder / dataset_id
 
-    def unfinished(self, dataset_id: str) -> Path:
-        """Folder in which a dataset is gathered; on the same file system, so that it can be renamed."""
-        return self._folder / f".{dataset_id}"
-
     def upload(self) -> Path:
-        """A folder for a body that is received."""
+        """A folder in which a body is received and made into a dataset; on the same file system, so that it
+        can be renamed.
+        """
         return self._folder / f".upload.{secrets.token_hex(4)}"
 
     def datasets(self) -> list[str]:
@@ -54,7 +47,7 @@ class DatasetFiles:
         return [path.name for path in entries(self._folder) if not path.name.startswith(".")]
 
     def unfinished_folders(self) -> list[Path]:
-        """The folders in which datasets and bodies are gathered, or were when the process died."""
+        """The folders in which datasets are gathered, or were when the process died."""
         return [path for path in entries(self._folder) if path.name.startswith(".")]
 
 
@@ -65,51 +58,39 @@ def find_same(session: Session, sha256: str, form: str) -> DatasetRow | None:
 
 
 def store(
-    database: Database,
-    files: DatasetFiles,
-    form: str,
-    name: str | None,
-    upload: Path,
-    sha256: str,
-    most: DatasetSize,
-    most_memory: int,
+    database: Database, files: DatasetFiles, name: str | None, reception: Reception
 ) -> tuple[DatasetRow, bool]:
-    """Stores an uploaded file as a dataset; the one of the same bytes, if there is one, and False.
+    """Stores what was received as a dataset; the one of the same bytes, if there is one, and False.
 
     Args:
         database: the database.
         files: where it's to lie.
-        form: of the file.
         name: of a new dataset.
-        upload: the file, which stays.
-        sha256: of its bytes.
-        most: how large it may be.
-        most_memory: bytes that the process which reads it may take.
+        reception: has taken all that came, into a folder that somebody is gathering.
 
     Raises:
-        InvalidDocument: the file is broken; nothing of it is left.
-        TooLarge: it's larger.
+        InvalidDocument: the file is broken.
+        TooLarge: it's larger than it may be.
     """
+    sha256, form = reception.end(), reception.upload.form
     with database.reading() as session:
         same = find_same(session, sha256, form)
         if same is not None:
             return same, False
-    dataset_id = new_id("ds")
+    found = reception.found()
+    sync_files(reception.folder)
+    row = DatasetRow(
+        id=new_id("ds"),
+        name=name,
+        form=form,
+        sha256=sha256,
+        bytes=reception.bytes,
+        created_at=utc_now(),
+        **found,
+    )
     # The lock on the folder goes with it, so nobody takes it for a leftover before its row is there.
-    with gathering(files.unfinished(dataset_id)) as folder:
-        found = _convert(form, upload, folder, most, most_memory)
-        sync_files(folder)
-        publish_folder(folder, files.folder(dataset_id))
-        row = DatasetRow(
-            id=dataset_id,
-            name=name,
-            form=form,
-            sha256=sha256,
-            bytes=upload.stat().st_size,
-            created_at=utc_now(),
-            **found,
-        )
-        return _insert(database, files, row)
+    publish_folder(reception.folder, files.folder(row.id))
+    return _insert(database, files, row)
 
 
 def _insert(database: Database, files: DatasetFiles, row: DatasetRow) -> tuple[DatasetRow, bool]:
@@ -125,22 +106,6 @@ def _insert(database: Database, files: DatasetFiles, row: DatasetRow) -> tuple[D
                 return same, False
         raise
     return row, True
-
-
-def _convert(form: str, source: Path, folder: Path, most: DatasetSize, most_memory: int) -> dict[str, Any]:
-    command = [sys.executable, "-m", "app.datasets.conversion", form, str(source), str(folder)]
-    command += map(str, (*most, most_memory))
-    ended = subprocess.run(command, stdout=subprocess.PIPE, check=False)
-    if ended.returncode:
-        raise InvalidDocument.at("", f"Expected a file in {form}; received one that broke its reader.")
-    found: dict[str, Any] = orjson.loads(ended.stdout)
-    if "errno" in found:
-        raise OSError(found["errno"], os.strerror(found["errno"]))
-    if "too_large" in found:
-        raise TooLarge(found["too_large"])
-    if "error" in found:
-        raise InvalidDocument.at("", found["error"])
-    return found
 
 
 def get_dataset(session: Session, dataset_id: str) -> DatasetRow:

@@ -15,6 +15,7 @@ from pyarrow import parquet
 
 from app.database import Database
 from app.datasets import schemas
+from app.datasets.body import Body
 from app.datasets.conversion import convert
 from app.datasets.size import DatasetSize
 from app.errors import BrokenFile
@@ -50,7 +51,7 @@ def converted(tmp_path: Path, form: str, content: bytes) -> dict[str, Any]:
     source, folder = tmp_path / "source", tmp_path / "folder"
     source.write_bytes(content)
     folder.mkdir()
-    return convert(form, source, folder, DatasetSize(10**7, 10**8, 10**9))
+    return convert(form, Body(source), folder, DatasetSize(10**7, 10**8, 10**9))
 
 
 def as_parquet() -> bytes:

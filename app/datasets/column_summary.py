@@ -1,0 +1,137 @@
+"""A column's missing values, range and categories, gathered from one batch after another."""
+
+import math
+from typing import Any
+
+import pyarrow
+import pyarrow.compute as pc
+
+from app.datasets.description import MOST_CATEGORIES, MOST_CATEGORY_CHARACTERS, described
+from app.errors import BrokenFile
+
+
+class ColumnSummary:
+    """What is gathered of a column while its batches pass.
+
+    Args:
+        field: of the Arrow schema.
+
+    Raises:
+        BrokenFile: it's of a type that no run could use.
+    """
+
+    def __init__(self, field: Any) -> None:
+        kind, self.shape = field.type, []
+        while pyarrow.types.is_fixed_size_list(kind):
+            self.shape.append(kind.list_size)
+            kind = kind.value_type
+        self.name, self.type = field.name, kind
+        self.numeric = pyarrow.types.is_integer(kind) or pyarrow.types.is_floating(kind)
+        self.floating = pyarrow.types.is_floating(kind)
+        allowed = self.numeric or any(
+            test(kind)
+            for test in (
+                pyarrow.types.is_boolean,
+                pyarrow.types.is_string,
+                pyarrow.types.is_large_string,
+                pyarrow.types.is_null,
+                pyarrow.types.is_temporal,
+            )
+        )
+        if not allowed:
+            raise BrokenFile(
+                "Expected columns of numbers, booleans, texts, times or fixed-size lists of numbers; "
+                f"received {field.type} in column {field.name!r}."
+            )
+        self.missing = 0
+        self.first_missing: int | None = None
+        encodable = pyarrow.types.is_boolean(kind) or pyarrow.types.is_integer(kind) or self._is_text(kind)
+        self.categories: set[Any] | None = set() if encodable and not self.shape else None
+        self.low: float | int | None = None
+        self.high: float | int | None = None
+
+    @staticmethod
+    def _is_text(kind: Any) -> bool:
+        return bool(pyarrow.types.is_string(kind) or pyarrow.types.is_large_string(kind))
+
+    def add(self, values: Any, first_row: int) -> None:
+        """Takes in some more of the column.
+
+        Args:
+            values: an Arrow array.
+            first_row: where in the column it begins.
+        """
+        elements = values
+        for _ in self.shape:
+            elements = elements.flatten()
+        if self.floating and self._add_whole(values, elements):
+            return
+        lacking = elements.is_null(nan_is_null=True) if self.floating else elements.is_null()
+        self._add_missing(self._rows_lacking(values, lacking), first_row)
+        elements = elements.filter(pc.invert(lacking)) if lacking.true_count else elements
+        if self.numeric:
+            ends = pc.min_max(elements).as_py()
+            if ends["min"] is not None:
+                self._add_range(ends["min"], ends["max"])
+        if self.categories is not None:
+            self._add_categories(pc.unique(elements))
+
+    def _add_whole(self, values: Any, elements: Any) -> bool:
+        """Takes in floating-point numbers if none of them is missing; whether it did so.
+
+        A least one that isn't NaN says that none is, and NumPy finds it in a fifth of Arrow's time.
+        """
+        if values.null_count or elements.null_count or not len(elements):
+            return False
+        numbers = elements.to_numpy()
+        low = numbers.min().item()
+        if math.isnan(low):
+            return False
+        self._add_range(low, numbers.max().item())
+        return True
+
+    def _add_range(self, low: float | int, high: float | int) -> None:
+        self.low = low if self.low is None else min(self.low, low)
+        self.high = high if self.high is None else max(self.high, high)
+
+    def _rows_lacking(self, values: Any, lacking: Any) -> Any:
+        """Whether each row lacks its value, or elements of it."""
+        if not self.shape or not (lacking.true_count or values.null_count):
+            return lacking if not self.shape else values.is_null()
+        rows = values.is_null().to_numpy(zero_copy_only=False)
+        present = len(rows) - values.null_count  # those alone have elements
+        if len(lacking) != present * math.prod(self.shape):
+            raise BrokenFile(
+                f"Expected whole arrays in column {self.name!r}; received some that lack a list."
+            )
+        rows[~rows] = lacking.to_numpy(zero_copy_only=False).reshape(present, -1).any(axis=1)
+        return pyarrow.array(rows)
+
+    def _add_missing(self, missing: Any, first_row: int) -> None:
+        count = missing.true_count
+        if count and self.first_missing is None:
+            self.first_missing = first_row + pc.index(missing, True).as_py()
+        self.missing += count
+
+    def _add_categories(self, values: Any) -> None:
+        assert self.categories is not None
+        if len(values) > MOST_CATEGORIES:
+            self.categories = None
+            return
+        self.categories |= set(values.to_pylist())
+        characters = sum(len(value) for value in self.categories if isinstance(value, str))
+        if len(self.categories) > MOST_CATEGORIES or characters > MOST_CATEGORY_CHARACTERS:
+            self.categories = None
+
+    def describe(self) -> dict[str, Any]:
+        """The column as it's stored and answered."""
+        return described(
+            self.name,
+            str(self.type),
+            self.shape,
+            missing=self.missing,
+            first_missing=self.first_missing,
+            low=self.low,
+            high=self.high,
+            categories=None if self.categories is None else sorted(self.categories),
+        )

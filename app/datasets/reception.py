@@ -1,0 +1,114 @@
+"""A dataset's body while it's received: written to the disk, and converted as it comes."""
+
+import hashlib
+import threading
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+from app.datasets.converter import Converter
+from app.datasets.size import DatasetSize
+from app.datasets.upload import Upload
+from app.errors import TooLarge
+
+BLOCK_BYTES = 1024 * 1024
+"""As much of a body is gathered before it's written; a shorter one is converted when it's whole."""
+
+_EARLY = threading.BoundedSemaphore(2)
+"""For how many bodies a converter is there already while they come, as slow as they may come."""
+
+
+class ReceptionLimits(NamedTuple):
+    """What a body may come to."""
+
+    json_bytes: int
+    """Largest body in JSON."""
+    size: DatasetSize
+    """Largest dataset."""
+    memory: int
+    """Bytes that the process may take which converts it."""
+
+
+class Reception:
+    """What has come of a body. Its methods wait for the disk; whoever calls them isn't to be the event loop.
+
+    Args:
+        upload: finds the file in the body.
+        folder: where the file is written, and the dataset is made of it. What else is in it at the end of the
+            block is the dataset.
+        limits: what it may come to.
+    """
+
+    def __init__(self, upload: Upload, folder: Path, limits: ReceptionLimits) -> None:
+        self.folder = folder
+        self.upload = upload
+        self.bytes = 0
+        self._limits = limits
+        self._path = folder / "body"
+        self._file = self._path.open("wb")
+        self._converter: Converter | None = None
+        self._is_early = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        with suppress(OSError):  # what couldn't be written needn't be
+            self._file.close()
+        if self._converter is not None:
+            self._converter.close()
+        if self._is_early:
+            _EARLY.release()
+
+    def take(self, chunks: Iterable[bytes]) -> None:
+        """Writes some more.
+
+        Raises:
+            InvalidDocument: it's a form that can't be read.
+            TooLarge: it's more JSON than may be.
+        """
+        for chunk in chunks:
+            for part in self.upload.take(chunk):
+                self.bytes += self._file.write(part)
+        self._file.flush()
+        if self.upload.form == "json" and self.bytes > self._limits.json_bytes:  # in a form it's told late
+            raise TooLarge(f"Expected JSON of at most {self._limits.json_bytes} bytes; received more.")
+        is_long = self.bytes >= BLOCK_BYTES
+        if is_long and self._converter is None and _EARLY.acquire(blocking=False):
+            self._is_early = True
+            self._start()
+
+    def end(self) -> str:
+        """Says that nothing more comes; the SHA-256 of the file's bytes, in hexadecimal.
+
+        Raises:
+            InvalidDocument: the file hasn't ended, or breaks its reader.
+        """
+        self.upload.end()
+        self._file.close()
+        if self._converter is None and self.bytes < BLOCK_BYTES:
+            return hashlib.sha256(self._path.read_bytes()).hexdigest()
+        return (self._converter or self._start()).finish()
+
+    def found(self) -> dict[str, Any]:
+        """What the dataset holds, whose files are in the folder then, and no others; after `end`.
+
+        Raises:
+            InvalidDocument: the file is broken.
+            TooLarge: the dataset is larger than it may be.
+            OSError: the disk is full or broken.
+        """
+        converter = self._converter
+        if converter is None:
+            converter = self._start()
+            converter.finish()
+        found = converter.found()
+        self._path.unlink()
+        return found
+
+    def _start(self) -> Converter:
+        self._converter = Converter(
+            self.upload.form, self._path, self.folder, self._limits.size, self._limits.memory
+        )
+        return self._converter
