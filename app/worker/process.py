@@ -26,7 +26,7 @@ from app.errors import RunError
 from app.runs.files import RunFiles
 from app.runs.tables import WorkerRow
 from app.settings import Settings
-from app.sweeps.service import carry_on
+from app.sweeps.rounds import carry_on
 from app.worker import calls
 from app.worker.claim import Claim, LeaseWatch, claim_run, queue_has_runs, requeue_expired
 from app.worker.pulse import Pulse, Work
