@@ -6,6 +6,8 @@ answered while runs train.
 
 import asyncio
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from threading import Event
 from typing import Any
@@ -37,6 +39,36 @@ class CallRow(Base):
     payload: Mapped[dict[str, Any]] = mapped_column(JSON)
     answer: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     error: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+
+
+class WaitingLine:
+    """The requests of this process that wait for a worker: only so many. For the event loop's thread.
+
+    Args:
+        most: how many.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._waiting = 0
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """A place in the line until the block ends.
+
+        Raises:
+            Unavailable: there is none left.
+        """
+        if self._waiting >= self._most:
+            raise Unavailable(
+                f"Expected at most {self._most} requests (KERB_MAX_WAITING_CALLS) that wait for what only a "
+                "worker can compute; received one more. Try again."
+            )
+        self._waiting += 1
+        try:
+            yield
+        finally:
+            self._waiting -= 1
 
 
 async def ask_worker(database: Database, kind: str, payload: dict[str, Any], timeout_seconds: float) -> Any:

@@ -12,11 +12,24 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, DateTime, Dialect, Engine, MetaData, String, create_engine, event
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    DateTime,
+    Dialect,
+    Engine,
+    MetaData,
+    String,
+    case,
+    create_engine,
+    event,
+    literal,
+)
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import TimeoutError
 from sqlalchemy.orm import (
     DeclarativeBase,
+    InstrumentedAttribute,
     Mapped,
     ORMExecuteState,
     Session,
@@ -92,6 +105,12 @@ class UtcDateTime(TypeDecorator[datetime]):
 def utc_now() -> datetime:
     """This moment, in UTC."""
     return datetime.now(UTC)
+
+
+def no_earlier_than(moment: ColumnElement[Any] | InstrumentedAttribute[Any]) -> ColumnElement[datetime]:
+    """This moment, or that of a column where that is later, as after the clock was put back."""
+    now = literal(utc_now(), UtcDateTime())
+    return case((moment > now, moment), else_=now)
 
 
 class Database:

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from app import __version__, openapi
 from app.bodies import problems
+from app.calls import WaitingLine
 from app.database import Database
 from app.datasets.endpoints import router as datasets_router
 from app.docs import add_docs
@@ -50,11 +51,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     database = Database(settings.url_of_database())
     files = RunFiles(settings.data_dir)
     names = ModelNames(database)
-    predictor = Predictor(files, database, names, settings.open_models, settings.call_seconds)
+    line = WaitingLine(settings.max_waiting_calls)
+    predictor = Predictor(files, database, names, settings.open_models, settings.call_seconds, line)
     keys = Keyring(database, is_private=settings.is_private())
     observation = Observation(database)
     watcher, renderer = RunWatcher(database), Renderer()
-    state = State(settings, keys, observation, database, files, watcher, names, predictor, renderer)
+    state = State(settings, keys, observation, database, files, watcher, names, predictor, line, renderer)
     app = FastAPI(
         title="Kerb",
         version=__version__,

@@ -148,6 +148,9 @@ class Settings(BaseSettings):
     call_seconds: float = Field(default=30.0, gt=0)
     """How long a request waits for an answer that only a worker can compute, before it gets `503`."""
 
+    max_waiting_calls: int = Field(default=256, ge=1)
+    """Most requests of an API process that wait for such an answer; more are answered with `503`."""
+
     def is_private(self) -> bool:
         """Whether the service listens where this machine alone reaches it."""
         try:

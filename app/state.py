@@ -8,6 +8,7 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.routing import iter_route_contexts
 from starlette.types import Scope as AsgiScope
 
+from app.calls import WaitingLine
 from app.database import Database
 from app.errors import Forbidden
 from app.keys.keyring import Keyring
@@ -37,6 +38,7 @@ class State:
         watcher: tells when a run ends.
         names: tells which runs a model's name stands for.
         predictor: scores with the models of finished runs.
+        line: those who wait for a worker.
         renderer: draws plots.
     """
 
@@ -48,6 +50,7 @@ class State:
     watcher: RunWatcher
     names: ModelNames
     predictor: Predictor
+    line: WaitingLine
     renderer: Renderer
     _of_projects: "dict[str, State]" = field(default_factory=dict)
 

@@ -1,9 +1,11 @@
 """What a hostile client might send: files that unpack to more than they are, pickles, paths, SQL."""
 
 import io
+import itertools
+import json
 import pickle
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -21,8 +23,10 @@ from app.memory import resident_bytes
 from app.settings import Settings
 from tests.support.documents import tiny_document
 from tests.support.onnx_models import add_scaling_run
+from tests.support.parquet_pages import lying, with_bomb
 
 RUN = "run_0000000000000000000000000a"
+EXAMPLES = Path(__file__).parents[1] / "examples"
 MEGABYTE = 1024 * 1024
 PARQUET = "application/vnd.apache.parquet"
 ARROW = "application/vnd.apache.arrow.stream"
@@ -161,6 +165,52 @@ class TestBombs:
         assert resident_bytes() - before < 100 * MEGABYTE
 
 
+def whole_numbers(most: int) -> pyarrow.Table:
+    numbers = np.arange(1000.0) % most
+    return pyarrow.table({"x_0": numbers, "x_1": numbers})
+
+
+NOISE = np.random.default_rng(1).random(20_000)
+LIES: dict[str, tuple[Callable[[], bytes], str]] = {
+    "a bomb": (lambda: with_bomb(pyarrow.table({"x_0": NOISE, "x_1": NOISE}), 600), "row groups of at most"),
+    "more room": (lambda: lying(whole_numbers(1000), unpacked=2**31 - 1), "row groups of at most"),
+    "more bytes": (lambda: lying(whole_numbers(1000), packed=2**31 - 1), "can't be read"),
+    "more values": (lambda: lying(whole_numbers(1000), values=2**31 - 1), "pages hold 1000 values"),
+    "fewer values": (lambda: lying(whole_numbers(1000), values=1), "can't be read"),
+    "no values": (lambda: lying(whole_numbers(1000), 1, values=0), "an empty page"),
+    "fewer than nothing": (lambda: lying(whole_numbers(1000), values=-1), "a negative size"),
+    "a dictionary of more values": (
+        lambda: lying(whole_numbers(7), dictionary=True, values=2**31 - 1),
+        "dictionaries hold what they say",
+    ),
+    "a dictionary of more room": (
+        lambda: lying(whole_numbers(7), dictionary=True, unpacked=2**31 - 1),
+        "row groups of at most",
+    ),
+}
+
+
+@pytest.mark.parametrize(("make", "message"), LIES.values(), ids=LIES)
+def test_a_parquet_file_to_predict_whose_pages_lie(
+    client: TestClient, make: Callable[[], bytes], message: str
+) -> None:
+    """Room is made for what a page's header says, and not for more than may be."""
+    content = make()
+    assert len(content) < MEGABYTE
+    scored = client.post(f"/predict?run_id={RUN}", content=content, headers={"Content-Type": PARQUET})
+    assert (scored.status_code, message in scored.json()["detail"]) == (422, True), scored.text
+
+
+@pytest.mark.parametrize("lie", ["a bomb", "more values", "no values", "a dictionary of more values"])
+def test_a_dataset_whose_pages_lie(client: TestClient, tmp_path: Path, lie: str) -> None:
+    """They are read by a process that has only so much room."""
+    make, _ = LIES[lie]
+    stored = upload(client, make(), PARQUET)
+    assert stored.status_code == 422, stored.text
+    assert stored.json()["detail"].startswith("Expected"), stored.text
+    assert not [path for path in (tmp_path / "datasets").iterdir() if path.is_dir()]
+
+
 class Trap:
     """Leaves a trace where it's unpickled."""
 
@@ -231,10 +281,12 @@ def test_hostile_texts_in_every_text_of_documents(client: TestClient, text: str)
     found = client.get("/runs", params={"tag": f"kind:{text}", "name": text}).json()["items"]
     assert [run["id"] for run in found] == [run_id]
     again = client.post("/runs", json=tiny_document(), headers={"Idempotency-Key": "k"})
+    stored = upload(client, b"x,y\n1,2\n", "text/csv").json()["id"]
     bodies: list[tuple[str, str, Any]] = [
         ("POST", "/runs", tiny_document(start_from=text)),
         ("POST", "/runs", tiny_document(loss=text)),
-        ("POST", "/runs", tiny_document(dataset={"id": text, "inputs": [text], "targets": [text]})),
+        ("POST", "/runs", tiny_document(dataset={"id": text, "features": ["x"], "target": "y"})),
+        ("POST", "/runs", tiny_document(dataset={"id": stored, "features": [text], "target": text})),
         (
             "POST",
             "/sweeps",
@@ -252,7 +304,10 @@ def test_hostile_texts_in_every_text_of_documents(client: TestClient, text: str)
             {"id": text, "inputs": [{"name": text}], "outputs": [{"name": text}]},
         ),
         ("POST", "/v1/models/spam:predict", {"signature_name": text, "instances": [[1, 2]]}),
-        ("POST", f"/runs/{RUN}/evaluate", {"dataset": {"id": text, "inputs": ["x"], "targets": ["y"]}}),
+        ("POST", f"/runs/{RUN}/evaluate", {"split": text}),
+        ("POST", f"/runs/{RUN}/evaluate", {"dataset": {"inline": {text: [[1, 2]], "y": [[1]]}}}),
+        ("POST", "/models/spam/rollback", {"version": text}),
+        ("POST", "/losses/evaluate", {"loss": text, "y_true": [[1]], "y_pred": [[1]]}),
     ]
     for method, path, body in bodies:
         answer = client.request(method, path, json=body)
@@ -260,3 +315,62 @@ def test_hostile_texts_in_every_text_of_documents(client: TestClient, text: str)
     assert client.get(f"/runs/{again.json()['id']}").status_code == 200
     assert client.post(f"/runs/{run_id}/cancel").status_code == 200
     assert client.delete(f"/runs/{run_id}").status_code == 204
+
+
+def texts_in(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Each container within a document with a key of it under which a text lies."""
+    for key, part in list(value.items() if isinstance(value, dict) else enumerate(value)):
+        if isinstance(part, str):
+            yield value, key
+        elif isinstance(part, dict | list):
+            yield from texts_in(part)
+
+
+def small_sweep() -> Any:
+    return {
+        "name": "a",
+        "base": tiny_document(metrics=["accuracy"], optimizer={"type": "Adam"}, tags={"kind": "b"}),
+        "axes": [{"pointer": "/optimizer/type", "values": ["SGD", "Adam"]}],
+        "objectives": [{"metric": "loss", "goal": "minimize"}],
+        "limits": [{"metric": "accuracy", "at_least": 0.5}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("document", "path"),
+    [
+        (json.loads((EXAMPLES / "circles_l1_after.json").read_bytes()), "/runs/validate"),
+        (json.loads((EXAMPLES / "sum_to_one.json").read_bytes()), "/runs/validate"),
+        (small_sweep(), "/sweeps"),
+    ],
+    ids=["a penalty", "a constraint", "a sweep"],
+)
+def test_hostile_texts_in_place_of_each_text_of_real_documents(
+    client: TestClient, document: Any, path: str
+) -> None:
+    before = client.get("/runs").json()
+    hostile = itertools.cycle([*SQL, *PATHS])
+    refused = 0
+    for place, key in texts_in(document):
+        text, place[key] = place[key], next(hostile)
+        answer = client.post(path, json=document)
+        assert answer.status_code in (200, 201, 422), (key, place[key], answer.text)
+        refused += answer.status_code == 422
+        place[key] = text
+    assert refused > 5
+    assert path == "/sweeps" or client.get("/runs").json() == before
+
+
+def test_hostile_texts_as_names_of_columns(client: TestClient) -> None:
+    """They are texts like others: stored, told, and found again."""
+    names = [*SQL, *(text for text in PATHS if "\x00" not in text)]
+    rows = [dict.fromkeys(names, number) for number in range(4)]
+    made = client.post("/datasets", params={"name": SQL[0]}, json=rows)
+    assert made.status_code == 201, made.text
+    dataset = client.get(f"/datasets/{made.json()['id']}").json()
+    assert (dataset["name"], [column["name"] for column in dataset["columns"]]) == (SQL[0], names)
+    found = client.get("/datasets", params={"name": SQL[0]}).json()["items"]
+    assert [item["id"] for item in found] == [dataset["id"]]
+    stored = {"id": dataset["id"], "features": names[1:], "target": names[0]}
+    run = tiny_document(dataset=stored, loss="mean_squared_error")
+    assert client.post("/runs", json=run).status_code == 201

@@ -1,5 +1,6 @@
 """Limits by settings: what is beyond them is refused with the right status, and when to try again."""
 
+import asyncio
 import io
 import json
 import time
@@ -7,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
@@ -88,6 +90,23 @@ def test_a_full_queue(client: TestClient) -> None:
     assert again.json()["id"] == first.json()["id"]
     client.post(f"/runs/{first.json()['id']}/cancel")
     assert client.post("/runs", json=tiny_document()).status_code == 201
+
+
+def test_no_more_requests_wait_for_a_worker_than_may(database: Database, tmp_path: Path) -> None:
+    app = create_app(Settings(data_dir=tmp_path, call_seconds=2, max_waiting_calls=2))
+    asked = {"loss": "mean_squared_error", "y_true": [[1]], "y_pred": [[2]]}
+
+    async def ask_at_once() -> list[httpx.Response]:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
+            return await asyncio.gather(*(client.post("/losses/evaluate", json=asked) for _ in range(5)))
+
+    for _ in range(2):  # those who were refused, or gave up, take no place
+        answers = asyncio.run(ask_at_once())
+        assert {answer.status_code for answer in answers} == {503}
+        assert all(int(answer.headers["retry-after"]) > 0 for answer in answers)
+        refused = [answer for answer in answers if "KERB_MAX_WAITING_CALLS" in answer.json()["detail"]]
+        assert len(refused) == 3
 
 
 def test_a_project_trains_no_more_runs_at_once_than_it_may(database: Database, tmp_path: Path) -> None:

@@ -122,12 +122,19 @@ def _open_parquet(path: Path) -> Table:
 
 def _parquet_batches(file: Any) -> Iterator[Any]:
     for group in range(file.num_row_groups):
+        rows, told = 0, file.metadata.row_group(group).num_rows
         try:
-            yield from file.iter_batches(BATCH_ROWS, row_groups=[group])
+            for batch in file.iter_batches(BATCH_ROWS, row_groups=[group]):
+                rows += batch.num_rows
+                yield batch
         except (pyarrow.ArrowException, OSError) as error:
             raise BrokenFile(
                 f"Expected a Parquet file; row group {group} (from 0) can't be read: {error}"[:500]
             ) from error
+        if rows != told:
+            raise BrokenFile(
+                f"Expected {told} rows in row group {group} (from 0), as it says; received {rows}."
+            )
 
 
 def _open_arrow(path: Path) -> Table:

@@ -23,4 +23,6 @@ async def evaluate_loss(request: Request, state: MayTrain) -> Response:
     """Value, terms and gradient of a loss on given predictions: try a loss before training with it."""
     body = await read_document_body(request)
     asked = await run_in_threadpool(lambda: read_loss_evaluation(body).document())
-    return json_answer(await ask_worker(state.database, "evaluate_loss", asked, state.settings.call_seconds))
+    with state.line.place():
+        answer = await ask_worker(state.database, "evaluate_loss", asked, state.settings.call_seconds)
+    return json_answer(answer)

@@ -17,7 +17,7 @@ from app.predictions.targets import RunTarget
 from app.runs.history import read_history
 from app.runs.service import get_run, load_spec
 from app.state import MayRead, State
-from app.sweeps.documents import Goal
+from app.sweeps.documents import Goal, Metric
 from app.sweeps.results import table
 from app.sweeps.service import get_sweep, outcomes_of, settings_of, spec_of
 
@@ -114,11 +114,11 @@ async def get_sweep_plot(
     state: MayRead,
     asked_form: Annotated[str | None, _FORM] = None,
     metric: Annotated[
-        str | None,
+        Metric | None,
         Query(description="Of `settings`: a figure of the table; by default the first objective's."),
     ] = None,
-    x: Annotated[str | None, Query(description="Of `tradeoff`: a figure of the table.")] = None,
-    y: Annotated[str | None, Query(description="Of `tradeoff`: another.")] = None,
+    x: Annotated[Metric | None, Query(description="Of `tradeoff`: a figure of the table.")] = None,
+    y: Annotated[Metric | None, Query(description="Of `tradeoff`: another.")] = None,
     x_goal: Annotated[Goal | None, Query(description="Which of its values are better.")] = None,
     y_goal: Annotated[Goal | None, Query(description="Likewise of the other.")] = None,
     accept: Annotated[str, Header()] = "application/json",

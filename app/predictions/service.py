@@ -19,12 +19,12 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from copy import copy
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
-from app.calls import ask_worker_and_wait
+from app.calls import WaitingLine, ask_worker_and_wait
 from app.database import Database
 from app.errors import Conflict, InvalidDocument
 from app.models.names import ModelNames, ModelVersion
@@ -73,15 +73,23 @@ class Predictor:
         names: tells which runs a model's name stands for.
         capacity: how many models to keep open.
         call_seconds: how long to wait for a worker's answer.
+        line: for those who wait.
     """
 
     def __init__(
-        self, files: RunFiles, database: Database, names: ModelNames, capacity: int, call_seconds: float
+        self,
+        files: RunFiles,
+        database: Database,
+        names: ModelNames,
+        capacity: int,
+        call_seconds: float,
+        line: WaitingLine,
     ) -> None:
         self._files = files
         self._database = database
         self._names = names
         self._call_seconds = call_seconds
+        self._line = line
         self._models: ModelCache[ServedModel | WorkerModel] = ModelCache(capacity)
         self._opening: dict[ModelKey, asyncio.Task[ServedModel | WorkerModel]] = {}
         self._threads = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="predict")
@@ -118,8 +126,7 @@ class Predictor:
         served = await self.resolve(request.target)
         if len(body) <= min(LOOP_BYTES, served.scorer.quick_bytes) and not request.wanted.layers:
             return answer(served, request)
-        threads = self._waiting_threads if served.scorer.waits else self._threads
-        return await asyncio.get_running_loop().run_in_executor(threads, answer, served, request)
+        return await self._in_thread_for(served.scorer, self._threads, answer, served, request)
 
     async def predict_table(
         self, form: Form, file: IO[bytes], target: Target, wanted: Wanted, answered: Form, folder: Path
@@ -149,7 +156,7 @@ class Predictor:
         file.seek(0)
         if size <= min(LOOP_BYTES, served.scorer.quick_bytes) and {form, answered} <= QUICK_FORMS:
             return score()
-        return await self._in_table_thread(served, score)
+        return await self._in_thread_for(served.scorer, self._table_threads, score)
 
     async def predict_in_form(self, body: bytes, answered: Form, folder: Path) -> IO[bytes]:
         """The answer to the JSON body of `POST /predict` in another form than JSON, at its end.
@@ -164,7 +171,7 @@ class Predictor:
             batches = [request.arrays(served.scorer.inputs)]
             return answer_in_form(served, batches, request.wanted, answered, folder)
 
-        return await self._in_table_thread(served, score)
+        return await self._in_thread_for(served.scorer, self._table_threads, score)
 
     async def resolve(self, target: Target) -> Served:
         """What scores a target, and goes on doing so as long as the caller keeps it.
@@ -203,8 +210,7 @@ class Predictor:
         try:
             if elements * BYTES_PER_NUMBER <= min(LOOP_BYTES, scorer.quick_bytes):
                 return scorer.predict(inputs)
-            threads = self._waiting_threads if scorer.waits else self._threads
-            return await asyncio.get_running_loop().run_in_executor(threads, scorer.predict, inputs)
+            return await self._in_thread_for(scorer, self._threads, scorer.predict, inputs)
         except InvalidDocument as error:
             raise InvalidDocument.at(pointer, error.problems[0].message) from error
 
@@ -250,9 +256,15 @@ class Predictor:
     def _ask_worker(self, kind: str, payload: dict[str, Any]) -> Any:
         return ask_worker_and_wait(self._database, kind, payload, self._call_seconds, self._stopping)
 
-    async def _in_table_thread(self, served: Served, function: Callable[[], Result]) -> Result:
-        threads = self._waiting_threads if served.scorer.waits else self._table_threads
-        return await asyncio.get_running_loop().run_in_executor(threads, function)
+    async def _in_thread_for(
+        self, scorer: Scorer, threads: Executor, function: Callable[..., Result], *arguments: Any
+    ) -> Result:
+        """Calls the function in one of these threads, or of those that wait, if the scorer does."""
+        loop = asyncio.get_running_loop()
+        if not scorer.waits:
+            return await loop.run_in_executor(threads, function, *arguments)
+        with self._line.place():
+            return await loop.run_in_executor(self._waiting_threads, function, *arguments)
 
     async def _in_thread(self, function: Callable[..., Result], *arguments: Any) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)

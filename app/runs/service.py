@@ -243,7 +243,7 @@ def cancel_run(session: Session, run_id: str) -> RunRow:
     cancelled = session.execute(
         update(RunRow)
         .where(RunRow.id == run_id, RunRow.status.in_(("queued", "running")))
-        .values(status="cancelled", finished_at=utc_now(), worker_id=None, lease_expires_at=None)
+        .values(status="cancelled", finished_at=RunRow.end_now(), worker_id=None, lease_expires_at=None)
         .returning(RunRow.id)
     ).first()
     run = get_run(session, run_id)

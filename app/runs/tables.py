@@ -7,10 +7,20 @@ claims one holds a lease on it.
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    UniqueConstraint,
+    func,
+)
 from sqlalchemy.orm import Mapped, deferred, mapped_column
 
-from app.database import Base, Owned, UtcDateTime
+from app.database import Base, Owned, UtcDateTime, no_earlier_than
 
 RunStatus = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 
@@ -61,6 +71,11 @@ class RunRow(Owned, Base):
     scoring: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     """Of a run with a model: `by`, `onnxruntime` or `worker`, and `reason`, why it isn't ONNX Runtime."""
     statistics: Mapped[dict[str, Any] | None] = deferred(mapped_column(JSON(none_as_null=True)))
+
+    @classmethod
+    def end_now(cls) -> ColumnElement[datetime]:
+        """The `finished_at` of a run that ends now: not before it began, even if the clock was put back."""
+        return no_earlier_than(func.coalesce(cls.started_at, cls.created_at))
 
 
 class RunDataRow(Base):

@@ -15,12 +15,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, false, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, false, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from app.database import UtcDateTime, utc_now
+from app.database import no_earlier_than, utc_now
 from app.errors import WorkerLost
 from app.runs.tables import RunRow
+
+CLAIM_LOCK = 0x4B657263
+"""PostgreSQL's advisory lock that claims take; the one of migrations is another."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,13 @@ def lease_end(lease_seconds: float) -> datetime:
 
 def queue_has_runs(connection: Connection, most_of_project: int) -> bool:
     """Whether a run may be claimed; cheap, without a session's cost, for an idle worker asks all the time."""
+    if connection.scalar(_ANY_QUEUED) is None:
+        return False
     return connection.scalar(select(RunRow.id).where(_may_start(most_of_project)).limit(1)) is not None
+
+
+_ANY_QUEUED = select(RunRow.id).where(RunRow.status == "queued").limit(1)
+"""Made once, as making it takes longer than asking it."""
 
 
 def _may_start(most_of_project: int) -> ColumnElement[bool]:
@@ -80,12 +89,16 @@ def claim_run(session: Session, worker_id: str, lease_seconds: float, most_of_pr
     Returns:
         None if no run waits that may start.
     """
+    if session.get_bind().dialect.name == "postgresql":
+        # SQLite has but one writer at a time. Elsewhere two claims at once, which don't see each other, could
+        # exceed what a project may train.
+        session.execute(select(func.pg_advisory_xact_lock(CLAIM_LOCK)))
     oldest = (
         select(RunRow.id)
         .where(_may_start(most_of_project))
         .order_by(RunRow.id)
         .limit(1)
-        .with_for_update(skip_locked=True)  # PostgreSQL; SQLite has but one writer at a time
+        .with_for_update(skip_locked=True)  # one that is being cancelled, say
         .scalar_subquery()
     )
     claimed = session.execute(
@@ -96,7 +109,7 @@ def claim_run(session: Session, worker_id: str, lease_seconds: float, most_of_pr
             worker_id=worker_id,
             lease_expires_at=lease_end(lease_seconds),
             attempts=RunRow.attempts + 1,
-            started_at=func.coalesce(RunRow.started_at, literal(utc_now(), UtcDateTime())),
+            started_at=func.coalesce(RunRow.started_at, no_earlier_than(RunRow.created_at)),
         )
         .returning(RunRow.id, RunRow.attempts)
     ).first()
@@ -219,7 +232,7 @@ def _requeue(session: Session, lost: ColumnElement[bool], max_attempts: int) -> 
         .where(running, RunRow.attempts >= max_attempts)
         .values(
             status="failed",
-            finished_at=utc_now(),
+            finished_at=RunRow.end_now(),
             error={"code": WorkerLost.code, "message": message, "pointer": None},
             **unclaimed,
         )

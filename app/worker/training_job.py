@@ -208,7 +208,7 @@ class TrainingJob:
                 inline, history = get_inline_data(session, run_id), read_history(session, run)
             ended = {
                 "status": "succeeded",
-                "finished_at": utc_now(),
+                "finished_at": max(utc_now(), run.started_at or run.created_at),  # a clock may be put back
                 "statistics": {"epoch": fitted.epoch, **fitted.statistics},
                 "verdicts": fitted.verdicts,
                 "scoring": scoring,
@@ -251,7 +251,7 @@ class TrainingJob:
         error = {"code": code, "message": message, "pointer": pointer}
         try:
             with self._database.writing() as session:
-                end_run(session, self._claim, status="failed", finished_at=utc_now(), error=error)
+                end_run(session, self._claim, status="failed", finished_at=RunRow.end_now(), error=error)
         except ClaimLost:
             self._abandon()
         else:

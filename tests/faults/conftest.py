@@ -3,12 +3,15 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from app.database import Database
+
+CLOCK = Path(__file__).with_name("clock.c")
 
 
 @pytest.fixture(scope="session")
@@ -45,3 +48,16 @@ def small_database(small_disk: Path) -> Iterator[Database]:
     database = Database(f"sqlite:///{small_disk / 'kerb.db'}")
     yield database
     database.close()
+
+
+@pytest.fixture
+def set_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], Any]]:
+    """Sets the clock of processes that are started from now on, so many seconds from the true time."""
+    if shutil.which("cc") is None:
+        pytest.skip("no compiler")
+    library, offset = tmp_path / "clock.so", tmp_path / "offset"
+    subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-o", library, CLOCK, "-ldl"], check=True)
+    offset.write_text("0")
+    monkeypatch.setenv("LD_PRELOAD", str(library))
+    monkeypatch.setenv("CLOCK_OFFSET", str(offset))
+    return lambda seconds: offset.write_text(str(seconds))

@@ -1,14 +1,9 @@
-"""Workers that hang, stop, or eat memory; checkpoints that are damaged; clocks that jump."""
+"""Workers that hang, stop, or eat memory; checkpoints that are damaged."""
 
 import os
-import shutil
 import signal
 import sqlite3
-import subprocess
-import time
-from collections.abc import Callable, Iterator
-from datetime import datetime
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,8 +12,6 @@ from tests.support.documents import tiny_document
 from tests.support.service import Service
 
 pytestmark = pytest.mark.usefixtures("_long_form")
-
-CLOCK = Path(__file__).with_name("clock.c")
 
 EPOCHS = 200_000
 """Some seconds of training."""
@@ -105,43 +98,3 @@ def test_damaged_checkpoints_cost_epochs_and_nothing_else(watched: Service, dama
         one, other = (watched.get(f"/runs/{each}/{part}") for each in (run_id, undisturbed["id"]))
         assert one | {"run_id": None} == other | {"run_id": None}
     assert "checkpoint is damaged" in log_of(watched)
-
-
-@pytest.fixture
-def set_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], Any]]:
-    """Sets the clock of processes that are started from now on, so many seconds from the true time."""
-    if shutil.which("cc") is None:
-        pytest.skip("no compiler")
-    library, offset = tmp_path / "clock.so", tmp_path / "offset"
-    subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-o", library, CLOCK, "-ldl"], check=True)
-    offset.write_text("0")
-    monkeypatch.setenv("LD_PRELOAD", str(library))
-    monkeypatch.setenv("CLOCK_OFFSET", str(offset))
-    return lambda seconds: offset.write_text(str(seconds))
-
-
-def test_a_clock_that_jumps_by_hours_is_harmless(
-    start_service: Callable[..., Service], set_clock: Callable[[int], Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    service = start_service(lease_seconds="3", checkpoint_seconds="0.2")
-    run_id = training(service, 10**7)
-    for hours in (10, -10):
-        set_clock(hours * 3600)
-        time.sleep(5)  # longer than a lease
-        before = service.get(f"/runs/{run_id}")["progress"]["epoch"]
-        service.wait_until(run_id, lambda run, before=before: run["progress"]["epoch"] > before)
-        assert attempts(service, run_id) == 1
-        assert service.client.get("/readyz").status_code == 200
-
-    # Whoever died before the clock was put back doesn't hold a run until that time comes again.
-    for pid in service.worker_pids():
-        os.kill(pid, signal.SIGKILL)
-    service.kill()
-    set_clock(-20 * 3600)
-    service.start(ready=False)
-    service.wait_until(run_id, lambda _run: attempts(service, run_id) == 2)
-
-    run = service.client.post(f"/runs/{run_id}/cancel").json()
-    assert run["status"] == "cancelled"
-    finished_at = datetime.fromisoformat(run["finished_at"])
-    assert abs(time.time() - 20 * 3600 - finished_at.timestamp()) < 600  # the clock was that one indeed

@@ -17,6 +17,7 @@ from app.keys.keyring import FRESH_SECONDS
 from app.keys.service import SCOPES, Scope, create_key, revoke_key
 from app.main import create_app
 from app.settings import Settings
+from app.state import declared_routes
 from tests.support.documents import tiny_document
 from tests.support.onnx_models import add_scaling_run
 
@@ -88,6 +89,8 @@ def keys(database: Database) -> Keys:
     made.of("empty")
     for scope in SCOPES:
         made.of("ours", scope)
+    for scope in ("read", "predict"):
+        made.of("theirs", scope)
     return made
 
 
@@ -153,6 +156,24 @@ def ask(
 INFER = {"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1, 2]}]}
 
 
+def assert_tells_nothing(answer: httpx.Response, about_nothing: httpx.Response, ours: Names) -> None:
+    """What is told of another project's things is what is told of things that nobody has."""
+    assert answer.status_code == about_nothing.status_code
+    if answer.status_code < 400:
+        assert not any(name in answer.text for name in ours)
+        return
+    text = about_nothing.text
+    for own, nothing in zip(ours, NOBODYS, strict=True):
+        text = text.replace(nothing, own)
+    assert answer.text == text
+    varying = {"x-request-id", "content-length"}
+    headers = [
+        {name: each.headers[name] for name in each.headers.keys() - varying}
+        for each in (answer, about_nothing)
+    ]
+    assert headers[0] == headers[1]
+
+
 @pytest.mark.parametrize(("method", "path", "operation"), GUARDED, ids=lambda value: str(value)[:60])
 class TestEachRoute:
     def test_without_a_key(
@@ -178,15 +199,17 @@ class TestEachRoute:
         answer = ask(client, method, path, operation, ours, keys.of("theirs"))
         about_nothing = ask(client, method, path, operation, NOBODYS, keys.of("theirs"))
 
-        assert answer.status_code == about_nothing.status_code
         assert ("{" not in path and not path.endswith("/compare")) or answer.status_code in (404, 422)
-        if answer.status_code >= 400:
-            text = about_nothing.text
-            for own, nothing in zip(ours, NOBODYS, strict=True):
-                text = text.replace(nothing, own)
-            assert answer.text == text
-        else:
-            assert not any(name in answer.text for name in ours)
+        assert_tells_nothing(answer, about_nothing, ours)
+
+    def test_with_the_key_of_another_project_that_may_do_nothing(
+        self, client: TestClient, ours: Names, keys: Keys, method: str, path: str, operation: Any
+    ) -> None:
+        (needed,) = operation["security"][0]["bearer"]
+        key = keys.of("theirs", "predict" if needed == "read" else "read")
+        answers = [ask(client, method, path, operation, names, key) for names in (ours, NOBODYS)]
+        assert answers[0].status_code == 403
+        assert_tells_nothing(*answers, ours)
 
 
 def test_what_a_project_has_is_there_after_all_that(client: TestClient, ours: Names, keys: Keys) -> None:
@@ -205,6 +228,87 @@ def test_what_a_project_has_is_there_after_all_that(client: TestClient, ours: Na
     for body in ({"run_id": RUN}, {"model": "spam"}, {"run_ids": [RUN]}):
         document = {**body, "instances": [[1, 2]]}
         assert client.post("/predict", json=document, headers=key).json()["predictions"] == [[2, 4]]
+
+
+def bodies_about(names: Names) -> dict[str, tuple[str, str, Any]]:
+    """By what they name: requests whose bodies name things, good ones as far as the things are there."""
+    stored = tiny_document(
+        dataset={"id": names.dataset, "features": ["x"], "target": "y"}, loss="mean_squared_error"
+    )
+    started = tiny_document(start_from=names.run)
+    axes = [{"pointer": "/dataset/id", "values": [names.dataset]}]
+    starts = [{"pointer": "/start_from", "values": [names.run]}]
+    return {
+        "dataset": ("POST", "/runs", stored),
+        "dataset, validated": ("POST", "/runs/validate", stored),
+        "dataset of a sweep": ("POST", "/sweeps", {"base": stored}),
+        "dataset as an axis": ("POST", "/sweeps", {"base": stored, "axes": axes}),
+        "start": ("POST", "/runs", started),
+        "start, validated": ("POST", "/runs/validate", started),
+        "start of a sweep": ("POST", "/sweeps", {"base": started}),
+        "start as an axis": ("POST", "/sweeps", {"base": tiny_document(), "axes": starts}),
+        "model": ("PUT", "/models/eggs", {"run_id": names.run}),
+        "members": ("PUT", "/models/eggs", {"run_ids": [names.run, names.run]}),
+        "run to predict": ("POST", "/predict", {"run_id": names.run, "instances": [[1, 2]]}),
+        "model to predict": ("POST", "/predict", {"model": names.model, "instances": [[1, 2]]}),
+        "members to predict": ("POST", "/predict", {"run_ids": [names.run] * 2, "instances": [[1, 2]]}),
+    }
+
+
+@pytest.mark.parametrize("what", bodies_about(NOBODYS))
+def test_bodies_that_name_what_another_project_has(
+    client: TestClient, ours: Names, keys: Keys, what: str
+) -> None:
+    key = keys.of("theirs")
+    method, path, body = bodies_about(ours)[what]
+    answer = client.request(method, path, json=body, headers=key)
+    method, path, body = bodies_about(NOBODYS)[what]
+    about_nothing = client.request(method, path, json=body, headers=key)
+    if not what.endswith("validated"):
+        assert answer.status_code in (404, 422)
+    assert_tells_nothing(answer, about_nothing, ours)
+
+
+def test_the_same_bodies_are_good_for_those_who_have_it(client: TestClient, ours: Names, keys: Keys) -> None:
+    for what, (method, path, body) in bodies_about(ours).items():
+        if "start" in what:  # the run was made without a worker, and left nothing to start from
+            continue
+        answer = client.request(method, path, json=body, headers=keys.of("ours"))
+        assert answer.status_code < 300, (what, answer.text)
+    assert client.delete("/models/eggs", headers=keys.of("ours")).status_code == 204
+
+
+def test_each_file_and_plot_of_another_project(client: TestClient, ours: Names, keys: Keys) -> None:
+    """Whether there is such a file, a plot, a version or a worker that could draw, makes no difference."""
+    names = [
+        *(f"artifacts/{name}" for name in ("model.onnx", "signature.json", "nothing", "..%2Fkerb.db")),
+        *(f"plots/{name}" for name in ("loss", "loss.png", "outputs", "confusion_matrix.svg", "nothing")),
+    ]
+    for name in names:
+        for method in ("GET", "HEAD"):
+            answers = [
+                client.request(method, f"/runs/{run_id}/{name}", headers=keys.of("theirs"))
+                for run_id in (ours.run, NOBODYS.run)
+            ]
+            assert answers[0].status_code in (404, 405, 422), name
+            assert_tells_nothing(*answers, ours)
+    for form in ("text/event-stream", "text/csv", "image/png"):
+        for path in ("events", "metrics", "plots/loss"):
+            answer = client.get(f"/runs/{ours.run}/{path}", headers=keys.of("theirs") | {"Accept": form})
+            assert answer.status_code == 404, (path, form)
+
+
+def test_all_that_can_be_asked_is_walked_above(client: TestClient) -> None:
+    told = {(method, path) for method, path, _ in OPERATIONS}
+    asked = {(method, route.path) for route in declared_routes(client.app) for method in route.methods}  # type: ignore[arg-type]
+    assert told <= asked
+    assert asked - told == {
+        ("HEAD", "/runs/{run_id}/artifacts/{name}"),  # as GET
+        ("POST", "/v1/models/{name}:{method}"),  # says that there is no such method
+        ("POST", "/v1/models/{name}/versions/{version}:{method}"),
+        ("GET", "/docs"),
+        ("GET", "/openapi.json"),
+    }
 
 
 class TestOtherWays:
@@ -261,6 +365,31 @@ class TestOtherWays:
             of_nobody = client.get(path, headers=keys.of("empty")).json()["items"]
             assert of_ours
             assert of_nobody == []
+            # Nor does a page after a thing of another's tell whether it's there.
+            pages = [
+                client.get(path, params={"after": name}, headers=keys.of("empty")).text
+                for name in (of_ours[0].get("id", "spam"), "spam")
+            ]
+            assert pages[0] == pages[1] or path != "/models"
+
+    def test_filters(self, client: TestClient, database: Database, keys: Keys) -> None:
+        document = tiny_document(name="secret", tags={"kind": "secret"})
+        made = client.post("/runs", json=document, headers=keys.of("ours"))
+        assert made.status_code == 201
+        for parameters in ({"name": "secret"}, {"tag": "kind:secret"}, {"status": "queued"}):
+            found = [
+                client.get("/runs", params=parameters, headers=keys.of(project)).json()["items"]
+                for project in ("ours", "empty")
+            ]
+            assert found[0]
+            assert found[1] == []
+        assert client.get("/datasets?name=people", headers=keys.of("empty")).json()["items"] == []
+
+    def test_figures_of_the_service_name_nobody(self, client: TestClient, ours: Names, keys: Keys) -> None:
+        """Who administers sees how much is done, not by whom nor on what."""
+        answer = client.get("/metrics", headers=keys.of("theirs"))
+        assert answer.status_code == 200
+        assert not any(name in answer.text for name in (*ours, "people", "ours", "theirs"))
 
 
 class TestKeys:

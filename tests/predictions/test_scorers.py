@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
+from app.calls import WaitingLine
 from app.database import Database
 from app.errors import InvalidDocument, NotFound
 from app.models.names import ModelNames
@@ -26,7 +27,9 @@ def predictor(database: Database, tmp_path: Path, save_scaling: Callable[..., No
         add_scaling_run(database, tmp_path, f"run_{factor}", float(factor))
     add_finished_run(database, "run_wide")
     save_scaling(tmp_path / "artifacts" / "run_wide", width=3)
-    predictor = Predictor(RunFiles(tmp_path), database, ModelNames(database), capacity=2, call_seconds=1.0)
+    predictor = Predictor(
+        RunFiles(tmp_path), database, ModelNames(database), capacity=2, call_seconds=1.0, line=WaitingLine(9)
+    )
     yield predictor
     predictor.close()
 

@@ -1,14 +1,18 @@
 """A model without an ONNX form is scored by a worker, by every route, as Keras scores it."""
 
+import asyncio
 import re
 from typing import Any
 
+import httpx
 import keras
 import numpy as np
 import pytest
 import tritonclient.http as triton
 
+from app.main import create_app
 from app.predictions.worker_models import MOST_ELEMENTS
+from app.settings import Settings
 from tests.support.service import Service
 
 RANDOM = np.random.default_rng(4)
@@ -98,3 +102,28 @@ def test_more_rows_than_go_to_a_worker_at_once(service: Service, run: dict[str, 
     predictions = np.array(service.client.post("/predict", json=body).json()["predictions"])
     assert predictions.shape == (len(several), 2)
     np.testing.assert_allclose(predictions, np.tile(predictions[:6], (len(several) // 6, 1)), rtol=1e-5)
+
+
+def test_more_than_may_wait_are_refused_and_the_others_answered(
+    service: Service, run: dict[str, Any], expected: np.ndarray
+) -> None:
+    app = create_app(Settings(data_dir=service.data_dir, max_waiting_calls=2))
+    asked = {"run_id": run["id"], "instances": X.tolist()}
+
+    async def ask_at_once() -> list[httpx.Response]:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
+            return await asyncio.gather(*(client.post("/predict", json=asked) for _ in range(10)))
+
+    answers = asyncio.run(ask_at_once())
+    app.state.kerb.predictor.close()
+    answered = [answer.json()["predictions"] for answer in answers if answer.status_code == 200]
+    refused = [answer for answer in answers if answer.status_code == 503]
+    assert answered
+    assert refused
+    assert len(answered) + len(refused) == 10
+    for predictions in answered:
+        np.testing.assert_allclose(predictions, expected, rtol=1e-5)
+    for answer in refused:
+        assert "KERB_MAX_WAITING_CALLS" in answer.json()["detail"]
+        assert int(answer.headers["retry-after"]) > 0

@@ -79,8 +79,8 @@ class Follower(threading.Thread):
                 pass
             threading.Event().wait(0.05)
 
-    def finish(self) -> list[Event]:
+    def finish(self, timeout: float = 120.0) -> list[Event]:
         """All events, once the last has come."""
-        self.join(120.0)
+        self.join(timeout)
         assert not self.is_alive(), f"the events don't end; the last is {self.events[-1:]}"
         return self.events

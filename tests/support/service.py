@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-START_SECONDS = 120.0
+START_SECONDS = 600.0
 ENDED = ("succeeded", "failed", "cancelled")
 
 
@@ -42,7 +42,7 @@ class Service:
         """Starts it, on the port it had before if it had one; waits until a worker is ready, too."""
         port = httpx.URL(self.url).port if self.url else _free_port()
         self.url = f"http://127.0.0.1:{port}"
-        self.client = httpx.Client(base_url=self.url, timeout=60.0)
+        self.client = httpx.Client(base_url=self.url, timeout=START_SECONDS)
         environment = os.environ | {f"KERB_{name.upper()}": value for name, value in self.settings.items()}
         command = [
             sys.executable,

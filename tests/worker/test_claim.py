@@ -199,3 +199,26 @@ def test_who_lost_the_claim_changes_nothing(database: Database, lost_by: str) ->
     assert row(database, run_id).status == status
     with database.reading() as session:
         assert session.scalars(select(RunRow.lease_expires_at)).all() == [None]
+
+
+@pytest.mark.parametrize("how", ["cancelled", "failed", "lost"])
+def test_no_run_ends_before_it_began_though_the_clock_was_put_back(
+    database: Database, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    run_id = enqueue(database)
+    earlier = utc_now() - timedelta(hours=3)
+    monkeypatch.setattr("app.database.utc_now", lambda: earlier)
+    mine = claim(database)
+    assert mine is not None
+    with database.writing() as session:
+        if how == "cancelled":
+            cancel_run(session, run_id)
+        elif how == "failed":
+            end_run(session, mine, status="failed", finished_at=RunRow.end_now())
+        else:
+            requeue_of_worker(session, mine.worker_id, max_attempts=1)
+    run = row(database, run_id)
+    assert run.status == ("cancelled" if how == "cancelled" else "failed")
+    assert run.started_at is not None
+    assert run.finished_at is not None
+    assert earlier < run.created_at <= run.started_at <= run.finished_at

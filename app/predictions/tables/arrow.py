@@ -11,6 +11,7 @@ from app.predictions.features import encode_rows, features_of
 from app.predictions.media import Form
 from app.predictions.sessions import Array, ModelInput
 from app.predictions.tables.messages import check_messages
+from app.predictions.tables.pages import unpacked_bytes
 from app.predictions.tables.rows import Batch, check_names, find_misfit, most_rows, refuse
 from app.spec.pointers import join
 
@@ -45,9 +46,14 @@ def _record_batches(form: Form, source: Any, inputs: Sequence[ModelInput]) -> It
     from pyarrow import ipc, parquet
 
     if form == "parquet":
-        names = _check_parquet(parquet.ParquetFile(source, pre_buffer=False), inputs)
+        names = _check_parquet(parquet.ParquetFile(source, pre_buffer=False), source, inputs)
         whole = parquet.ParquetFile(source, pre_buffer=False, read_dictionary=names)
-        yield from whole.iter_batches(batch_size=most_rows(inputs), use_threads=False)
+        rows = 0
+        for batch in whole.iter_batches(batch_size=most_rows(inputs), use_threads=False):
+            rows += batch.num_rows
+            yield batch
+        if rows != whole.metadata.num_rows:
+            refuse("", f"a Parquet file of {whole.metadata.num_rows} rows, as it says", f"{rows}")
         return
     start = len(_MAGIC) if source.read(len(_MAGIC)) == _MAGIC else 0
     source.seek(start)
@@ -63,7 +69,7 @@ def _record_batches(form: Form, source: Any, inputs: Sequence[ModelInput]) -> It
         yield batch
 
 
-def _check_parquet(file: Any, inputs: Sequence[ModelInput]) -> list[str]:
+def _check_parquet(file: Any, source: Any, inputs: Sequence[ModelInput]) -> list[str]:
     """Refuses a Parquet file whose rows unpack to more than they are worth; the columns that hold texts.
 
     A text or a list that is repeated takes no room in the file, but would each time it's read.
@@ -77,8 +83,12 @@ def _check_parquet(file: Any, inputs: Sequence[ModelInput]) -> list[str]:
             refuse(join("/columns", name), "a column of numbers", "one of texts")
     for number in range(file.num_row_groups):
         group = file.metadata.row_group(number)
-        values = sum(group.column(place).num_values for place in range(group.num_columns))
-        size = max(group.total_byte_size, values * np.dtype(np.float64).itemsize)
+        columns = [group.column(place) for place in range(group.num_columns)]
+        values = sum(column.num_values for column in columns)
+        size = max(
+            sum(unpacked_bytes(source, column) for column in columns),
+            values * np.dtype(np.float64).itemsize,
+        )
         if size > MOST_BATCH_BYTES:
             refuse("", f"row groups of at most {MOST_BATCH_BYTES} bytes", f"one of {size}")
     return texts
