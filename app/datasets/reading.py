@@ -1,12 +1,12 @@
 """The columns of a stored dataset as the arrays of a run."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from app.datasets.description import TABLE_FILE
 from app.datasets.tables import DatasetRow
@@ -55,40 +55,30 @@ def read_run_data(
     selection = select(dataset, described)
     columns = StoredColumns(described, folder)
 
-    def gathered(dtype: DTypeLike, read: Callable[[slice], Array]) -> Array:
-        first = read(slice(0, 1))
-        array = space.empty((described.rows, *first.shape[1:]), dtype)
-        for part in blocks(described.rows, first):
-            array[part] = read(part)
-        return array
-
-    def column(name: str) -> Array:
-        return gathered(np.float32, lambda part: columns.numbers(name, part))
-
-    features = selection.features
+    rows, features = described.rows, selection.features
     inputs = {
-        name: gathered(np.float64, partial(_raw_input, columns, parts)) for name, parts in features.items()
+        name: space.inputs(rows, np.float64, partial(_raw_input, columns, parts))
+        for name, parts in features.items()
     }
     targets = {
-        name: gathered(np.float32, partial(_target, columns, parts))
+        name: space.filled(rows, np.float32, partial(_target, columns, parts))
         for name, parts in selection.targets.items()
     }
-    others = {name: column(name) for name in dataset.columns}
-    weight = None if dataset.sample_weight is None else column(dataset.sample_weight)
+    others = {
+        name: space.inputs(rows, np.float32, partial(columns.numbers, name)) for name in dataset.columns
+    }
+    weight = None
+    if dataset.sample_weight is not None:
+        weight = space.filled(rows, np.float32, partial(columns.numbers, dataset.sample_weight))
     incomplete: Array | None = None
     if dataset.missing is not None:
-        without_rule = [
-            inputs[name][:, place] if not feature.shape else inputs[name]
-            for name, parts in features.items()
-            for place, feature in enumerate(parts)
-            if feature.missing is None
-        ]
-        numbers = [*without_rule, *targets.values(), *others.values(), *([] if weight is None else [weight])]
-        incomplete = np.logical_or.reduce([_lacks(array) for array in numbers])
+        lacking = [_lacks(inputs[name], _without_rule(parts)) for name, parts in features.items()]
+        lacking += map(_lacks, [*targets.values(), *others.values(), *([] if weight is None else [weight])])
+        incomplete = np.logical_or.reduce(lacking)
     group = None
     if dataset.group is not None:
-        group, lacking = columns.groups(dataset.group)
-        incomplete = lacking if incomplete is None else incomplete | lacking
+        group, without = columns.groups(dataset.group)
+        incomplete = without if incomplete is None else incomplete | without
     return RunData(
         inputs=inputs,
         targets=targets,
@@ -101,11 +91,17 @@ def read_run_data(
     )
 
 
-def _lacks(array: Array) -> NDArray[np.bool_]:
-    """The rows with a NaN."""
-    lacking = [
-        np.isnan(array[part]).reshape(len(array[part]), -1).any(1) for part in blocks(len(array), array)
-    ]
+def _without_rule(features: tuple[Feature, ...]) -> NDArray[np.bool_]:
+    """Which features of an input have no rule of their own for missing values."""
+    return np.array([feature.missing is None for feature in features])
+
+
+def _lacks(array: Array, counted: NDArray[np.bool_] | bool = True) -> NDArray[np.bool_]:
+    """The rows with a NaN, in the features that count; an input of arrays is one feature."""
+    lacking = []
+    for part in blocks(len(array), array[:1]):
+        block = array[part]
+        lacking.append((np.isnan(block).reshape(len(block), -1) & counted).any(1))
     return np.concatenate(lacking)
 
 

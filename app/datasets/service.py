@@ -18,7 +18,7 @@ from app.runs.files import entries, publish_folder, sync_files
 from app.runs.tables import ENDED, RunRow
 from app.spec.dataset import AnyDataset, RunData
 from app.spec.described_dataset import DatasetDescription
-from app.spec.space import IN_MEMORY, Space
+from app.spec.space import IN_MEMORY, ON_DEMAND, Space
 from app.spec.stored_dataset import StoredDataset
 
 
@@ -148,10 +148,23 @@ def load_stored(
     Raises:
         InvalidDocument: the dataset is gone, or hasn't such columns.
     """
-    described = describe_dataset(session, dataset)
-    assert described is not None
     folder = files.folder(dataset.id)
     space = IN_MEMORY if most_bytes is None else Space(folder, most_bytes)
+    return _load(session, dataset, folder, space)
+
+
+def open_stored(session: Session, files: DatasetFiles, dataset: StoredDataset) -> RunData:
+    """Likewise, with inputs that are read some rows at a time, when they're asked for.
+
+    Raises:
+        InvalidDocument: as `load_stored` does.
+    """
+    return _load(session, dataset, files.folder(dataset.id), ON_DEMAND)
+
+
+def _load(session: Session, dataset: StoredDataset, folder: Path, space: Space) -> RunData:
+    described = describe_dataset(session, dataset)
+    assert described is not None
     return read_run_data(dataset, described, folder, space)
 
 

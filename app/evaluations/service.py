@@ -15,12 +15,13 @@ from app.spec.checks import check_run
 from app.spec.dataset import Dataset, RunData, load_data
 from app.spec.fit import Fit
 from app.spec.run import RunSpec
+from app.spec.space import blocks
 from app.spec.split import split_rows
 from app.statistics.figures import flat_samples
 from app.statistics.of_splits import losses_of, split_statistics
 
 ROWS = 4096
-"""Samples that are scored at once."""
+"""Most samples that are scored at once; fewer of large ones, see `app.spec.space.blocks`."""
 
 
 def parts_of(spec: RunSpec, scorer: Scorer, own: RunData) -> dict[str, RunData]:
@@ -48,9 +49,10 @@ def activation_sparsity_of(scorer: Scorer, inputs: Mapping[str, Array]) -> dict[
 def in_parts(scorer: Scorer, inputs: Mapping[str, Array]) -> Iterator[dict[str, Array]]:
     """The model's inputs, some rows at a time."""
     samples = len(next(iter(inputs.values())))
-    for first in range(0, samples, ROWS):
+    rows = min(ROWS, next(blocks(samples, *(array[:1] for array in inputs.values()))).stop)
+    for first in range(0, samples, rows):
         yield {
-            model_input.name: inputs[model_input.name][first : first + ROWS].astype(model_input.dtype)
+            model_input.name: inputs[model_input.name][first : first + rows].astype(model_input.dtype)
             for model_input in scorer.inputs
         }
 

@@ -2,6 +2,7 @@
 
 import io
 import shutil
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,12 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, StandardScaler
 
-from app.datasets.service import DatasetFiles, load_stored
+from app.datasets.service import DatasetFiles, load_stored, open_stored
 from app.errors import InvalidDocument
 from app.spec.dataset import RunData
 from app.spec.features import encode, fit_features
 from app.spec.parsing import parse_run
+from app.spec.space import RowsOnDemand
 from app.spec.split import split_rows
 from app.spec.stored_dataset import StoredDataset
 from app.training.fit import fit_run
@@ -320,3 +322,74 @@ def test_samples_that_are_mapped_train_as_those_in_memory(kerb: InProcess, datas
     for split, predictions in in_memory.predictions.items():
         np.testing.assert_allclose(mapped.predictions[split]["dense"], predictions["dense"], atol=1e-6)
     assert [path.name for path in files.folder(dataset_id).iterdir()] == ["data.arrow"]
+
+
+def opened(kerb: InProcess, posted: dict[str, Any]) -> RunData:
+    """The same as `loaded`, with inputs that are read on demand."""
+    dataset = parse_run(posted).dataset
+    assert isinstance(dataset, StoredDataset)
+    with kerb.database.reading() as session:
+        return open_stored(session, DatasetFiles(kerb.settings.data_dir), dataset)
+
+
+@pytest.mark.parametrize(
+    ("features", "fields"),
+    [
+        (FEATURES, {"sample_weight": "weight", "group": "part", "columns": ["age"]}),
+        (["age", "income"], {"missing": "drop"}),
+        ([{"column": "income", "missing": "median"}, "age"], {"missing": "drop"}),
+    ],
+)
+def test_rows_read_on_demand_are_those_in_memory(
+    kerb: InProcess, dataset_id: str, features: list[Any], fields: dict[str, Any]
+) -> None:
+    posted = document(dataset_id, features, **fields)
+    split = parse_run(posted | {"split": {"validation": {"fraction": 0.4}}}).split
+    parts = []
+    for data in (loaded(kerb, posted), opened(kerb, posted)):
+        rows = split_rows(split, data)
+        parts.append({name: data.rows(numbers) for name, numbers in rows.items()})
+    for name, expected in parts[0].items():
+        found = parts[1][name]
+        assert found.samples == expected.samples
+        for read, array in zip(found.inputs.values(), expected.inputs.values(), strict=True):
+            assert not isinstance(read, np.ndarray)
+            slices = [slice(first, first + 7) for first in range(0, expected.samples, 7)]
+            np.testing.assert_array_equal(np.concatenate([read[part] for part in slices]), array)
+        np.testing.assert_equal(found.targets, expected.targets)
+
+
+def test_figures_of_large_data_are_counted_some_rows_at_a_time(kerb: InProcess) -> None:
+    """Inputs that take 64 MB as they are read; the rows that are asked for lie all over them."""
+    wide = np.random.default_rng(2).normal(size=(40_000, 200)).astype(np.float32)
+    stored = kerb.upload_arrays(x=wide, bought=(wide[:, 0] > 0).astype(np.int64))
+    posted = document(stored, ["x"]) | {"split": {"validation": {"fraction": 0.5}}}
+    run = kerb.train(posted | {"fit": {"epochs": 1, "batch_size": 20_000}})
+    assert run["status"] == "succeeded", run["error"]
+    path = f"/runs/{run['id']}/evaluate"
+    assert kerb.client.post(path, json={"split": "validation"}).status_code == 200  # opens the model
+    tracemalloc.start()
+    try:
+        answer = kerb.client.post(path, json={"split": "validation"})
+        _, most_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    told = kerb.client.get(f"/runs/{run['id']}/statistics").json()["splits"]["validation"]
+    assert answer.json()["elements_above"] == told["elements_above"]
+    assert answer.json()["samples"] == 20_000
+    assert most_bytes < 32e6
+
+
+def test_rows_far_apart_are_read_on_their_own() -> None:
+    read: list[slice] = []
+
+    def numbers(part: slice) -> np.ndarray:
+        read.append(part)
+        return np.arange(part.start, part.stop)[:, None]
+
+    rows = np.array([3, 5, 9, 1_000_000, 1_000_001, 9_000_000])
+    np.testing.assert_array_equal(RowsOnDemand(numbers, rows, 1000)[0:6], rows[:, None])
+    np.testing.assert_array_equal(
+        RowsOnDemand(numbers, rows, 1000).take(np.array([1, 4]))[1:2], [[1_000_001]]
+    )
+    assert max(part.stop - part.start for part in read) == 7
