@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from app.compression import decompress
 from app.errors import InvalidDocument, TooLarge, UnsupportedMediaType
+from app.headers import headers_of
 from app.problems import Problem
 from app.spec.strict_json import depth_of
 
@@ -28,7 +29,7 @@ _LOOP_BYTES = 64 * 1024
 _READABLE = ("application/json", "application/x-www-form-urlencoded")
 
 
-async def read_json_body(request: Request, others: Sequence[str] = ()) -> bytes:
+async def read_json_body(request: Request, most_bytes: int, others: Sequence[str] = ()) -> bytes:
     """The body of a request that carries JSON.
 
     `application/x-www-form-urlencoded` is read as JSON too, as it's what `curl -d` says of any body, and
@@ -36,17 +37,17 @@ async def read_json_body(request: Request, others: Sequence[str] = ()) -> bytes:
 
     Args:
         request: whose body.
+        most_bytes: longest body.
         others: media types that the route reads besides, for the message.
 
     Raises:
         UnsupportedMediaType: the body says that it's something else, or compressed.
-        TooLarge: it's larger than the settings allow.
+        TooLarge: it's larger.
     """
-    headers: dict[bytes, bytes] = dict(request.scope["headers"])  # names are in lower case
+    headers = headers_of(request.scope)
     declared = headers.get(b"content-type", b"application/json")
     if declared != b"application/json":
         _check_media_type(declared.decode("latin-1"), others)
-    most_bytes = request.app.state.kerb.settings.max_body_bytes
     _check_head(headers, most_bytes, compressed=False)
     return await _read_rest(request, most_bytes)
 
@@ -55,11 +56,12 @@ async def read_document_body(request: Request) -> bytes:
     """The body of a request that carries a document in JSON.
 
     Raises:
-        UnsupportedMediaType, TooLarge: as `read_json_body` does.
+        UnsupportedMediaType, TooLarge: as `read_json_body` does, by the settings.
         InvalidDocument: it's nested more deeply than the settings allow.
     """
-    body = await read_json_body(request)
-    most = request.app.state.kerb.settings.max_json_depth
+    settings = request.app.state.kerb.settings
+    body = await read_json_body(request, settings.max_body_bytes)
+    most = settings.max_json_depth
     depth = depth_of(body) if len(body) <= _LOOP_BYTES else await run_in_threadpool(depth_of, body)
     if depth > most:
         message = f"Expected lists and objects at most {most} deep; received them {depth} deep."
@@ -67,21 +69,24 @@ async def read_document_body(request: Request) -> bytes:
     return body
 
 
-async def read_encoded_body(request: Request) -> bytes:
+async def read_encoded_body(request: Request, most_bytes: int) -> bytes:
     """The body of a request of any `Content-Type`, decompressed if it says that it's compressed.
+
+    Args:
+        request: whose body.
+        most_bytes: longest body, before and after it's decompressed.
 
     Raises:
         UnsupportedMediaType: it's compressed by something else than gzip or deflate.
         InvalidDocument: it isn't what its `Content-Encoding` says.
-        TooLarge: it's larger than the settings allow, before or after.
+        TooLarge: it's larger.
     """
-    most_bytes: int = request.app.state.kerb.settings.max_body_bytes
-    headers: dict[bytes, bytes] = dict(request.scope["headers"])  # names are in lower case
+    headers = headers_of(request.scope)
     _check_head(headers, most_bytes, compressed=True)
     body = await _read_rest(request, most_bytes)
-    encoding = headers.get(b"content-encoding", b"").decode("latin-1")
-    if not encoding:
+    if b"content-encoding" not in headers:
         return body
+    encoding = headers[b"content-encoding"].decode("latin-1")
     if len(body) <= _LOOP_BYTES:
         return decompress(body, encoding, most_bytes)
     return await run_in_threadpool(decompress, body, encoding, most_bytes)
@@ -113,7 +118,7 @@ async def body_chunks(request: Request, most_bytes: int) -> AsyncIterator[bytes]
         UnsupportedMediaType: the body says that it's compressed.
         TooLarge: it's larger.
     """
-    _check_head(dict(request.scope["headers"]), most_bytes, compressed=False)
+    _check_head(headers_of(request.scope), most_bytes, compressed=False)
     received, more = 0, True
     while more:
         chunk, more = await _next_chunk(request)
@@ -124,9 +129,10 @@ async def body_chunks(request: Request, most_bytes: int) -> AsyncIterator[bytes]
 
 
 def _check_head(headers: dict[bytes, bytes], most_bytes: int, compressed: bool) -> None:
-    encoding = headers.get(b"content-encoding", b"identity").decode("latin-1")
-    if not compressed and encoding.lower() != "identity":
-        raise UnsupportedMediaType(f"Expected a body without Content-Encoding; received {encoding!r}.")
+    if not compressed and b"content-encoding" in headers:
+        encoding = headers[b"content-encoding"].decode("latin-1")
+        if encoding.lower() != "identity":
+            raise UnsupportedMediaType(f"Expected a body without Content-Encoding; received {encoding!r}.")
     if int(headers.get(b"content-length", b"0")) > most_bytes:
         raise _too_large(most_bytes)
 
@@ -148,6 +154,26 @@ def _check_media_type(declared: str, others: Sequence[str]) -> None:
 
 def _too_large(most_bytes: int) -> TooLarge:
     return TooLarge(f"Expected a body of at most {most_bytes} bytes; received a larger one.")
+
+
+class Answer(Response):
+    """A whole answer of status 200, its headers in bytes, so that making and sending it takes few steps.
+
+    Args:
+        body: the answer's.
+        media_type: of the body.
+        headers: others, names in lower case.
+    """
+
+    def __init__(self, body: bytes, media_type: bytes, *headers: tuple[bytes, bytes]) -> None:
+        self.status_code = 200
+        self.body = body
+        self.background = None
+        self.raw_headers = [
+            (b"content-length", b"%d" % len(body)),
+            (b"content-type", media_type),
+            *headers,
+        ]
 
 
 def json_answer(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

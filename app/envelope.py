@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import Misdirected
+from app.headers import headers_of
 from app.logs import REQUEST_ID
 from app.observation import Observation
 from app.problems import problem_response, unexpected_response
@@ -50,7 +51,7 @@ class Envelope:
         self._app = app
         self._hosts = settings.host_names()
         self._observation = observation
-        self._prefix = secrets.token_hex(5)
+        self._prefix = secrets.token_hex(5).encode()
         self._numbers = itertools.count(1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -59,27 +60,23 @@ class Envelope:
             await self._app(scope, receive, send)
             return
         start = time.perf_counter()
-        host = given_id = None
-        for name, value in scope["headers"]:
-            if name == b"host":
-                host = value
-            elif name == b"x-request-id":
-                given_id = value
-        if given_id is None or not _REQUEST_ID.fullmatch(given_id):
-            given_id = f"{self._prefix}{next(self._numbers):06x}".encode()
-        REQUEST_ID.set(given_id.decode())
+        headers = headers_of(scope)
+        request_id = headers.get(b"x-request-id")
+        if request_id is None or not _REQUEST_ID.fullmatch(request_id):
+            request_id = b"%s%06x" % (self._prefix, next(self._numbers))
+        REQUEST_ID.set(request_id)
         status = 0
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = message["headers"]
-                message["headers"] = [(b"x-request-id", given_id), *_added(headers), *headers]
+                own = message["headers"]
+                message["headers"] = [(b"x-request-id", request_id), *_added(own), *own]
             await send(message)
 
         try:
-            if self._hosts is None or _is_among(host, self._hosts):
+            if self._hosts is None or _is_among(headers.get(b"host"), self._hosts):
                 await self._app(scope, receive, send_with_headers)
             else:
                 expected = "a Host that the service is known by (setting KERB_ALLOWED_HOSTS)"

@@ -1,16 +1,15 @@
 """What each request passes before anything else sees it."""
 
-from typing import cast
-
 from fastapi import FastAPI
 from sqlalchemy.exc import OperationalError, TimeoutError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.errors import KerbError, TooMany, Unauthenticated
+from app.keys.keyring import Keyring
 from app.keys.service import OPEN, Access
 from app.problems import database_problem, problem_response
 from app.rates import Rates
-from app.state import ACCESS, State, declared_routes
+from app.state import ACCESS, declared_routes
 
 PUBLIC = frozenset(("/healthz", "/readyz", "/docs", "/openapi.json"))
 """Paths that need no key: they tell nothing of what anybody did."""
@@ -21,11 +20,13 @@ class Gate:
 
     Args:
         app: the application.
+        keys: tells what a request may do.
         rates: how many requests a second a key may send, or an address without one.
     """
 
-    def __init__(self, app: ASGIApp, rates: Rates) -> None:
+    def __init__(self, app: ASGIApp, keys: Keyring, rates: Rates) -> None:
         self._app = app
+        self._keys = keys
         self._rates = rates
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -44,9 +45,8 @@ class Gate:
 
     async def _find_access(self, scope: Scope) -> Access:
         """What the request may do, if it's one of not too many."""
-        state = cast(State, scope["app"].state.kerb)
         try:
-            access = await state.keys.find(scope["headers"])
+            access = await self._keys.find(scope["headers"])
         except Unauthenticated:
             self._count(scope["client"][0] if scope.get("client") else "")
             raise

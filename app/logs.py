@@ -11,7 +11,7 @@ import orjson
 
 FORMAT = "%(asctime)s.%(msecs)03dZ %(levelname)-7s %(name)s[%(process)d] %(message)s"
 
-REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
+REQUEST_ID: ContextVar[bytes | None] = ContextVar("request_id", default=None)
 """The id of the request that is being answered, which lines then end with."""
 
 _PAIR = re.compile(r" (\w+)=")
@@ -58,7 +58,7 @@ def one_line(text: str) -> str:
 
 def _request() -> str:
     request_id = REQUEST_ID.get()
-    return "" if request_id is None else f" request={request_id}"
+    return "" if request_id is None else f" request={request_id.decode()}"
 
 
 def configure_logs(level: str, form: Literal["text", "json"] = "text") -> None:

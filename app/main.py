@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import __version__, openapi
 from app.bodies import problems
@@ -41,7 +42,24 @@ from app.sweeps.endpoints import router as sweeps_router
 from app.tensorflow_serving.endpoints import router as tensorflow_serving_router
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
+class Application(FastAPI):
+    """FastAPI, with layers around its own, which take as long as a prediction."""
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self._outermost: ASGIApp = super().__call__
+
+    def surround(self, layer: Callable[[ASGIApp], ASGIApp]) -> None:
+        """Puts a layer around all that is there; the last one put is the first to see a request."""
+        self._outermost = layer(self._outermost)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers a request."""
+        scope["app"] = self
+        await self._outermost(scope, receive, send)
+
+
+def create_app(settings: Settings | None = None) -> Application:
     """The application.
 
     Args:
@@ -57,7 +75,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     observation = Observation(database)
     watcher, renderer = RunWatcher(database), Renderer()
     state = State(settings, keys, observation, database, files, watcher, names, predictor, line, renderer)
-    app = FastAPI(
+    app = Application(
         title="Kerb",
         version=__version__,
         summary="Trains and scores Keras models whose outputs must stay within declared limits.",
@@ -69,13 +87,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.kerb = state
     add_problem_handlers(app)
-    app.add_middleware(PredictionShortcut)
-    app.add_middleware(Gate, rates=Rates(settings.max_requests_per_second))
+    app.surround(lambda inner: PredictionShortcut(inner, state))
+    app.surround(lambda inner: Gate(inner, keys, Rates(settings.max_requests_per_second)))
     if settings.cors_origins:
-        app.add_middleware(CORSMiddleware, allow_origins=listed(settings.cors_origins), **CORS)
-    app.add_middleware(
-        Envelope, settings=settings, observation=observation
-    )  # the last added is the first asked
+        app.surround(lambda inner: CORSMiddleware(inner, listed(settings.cors_origins), **CORS))
+    app.surround(lambda inner: Envelope(inner, settings, observation))
     app.include_router(runs_router)
     app.include_router(evaluations_router)
     app.include_router(plots_router)

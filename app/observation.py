@@ -6,12 +6,20 @@ in the database, so they are those of all processes.
 
 import os
 import socket
+import time
+from bisect import bisect_left
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import accumulate
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Histogram, ProcessCollector, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 from sqlalchemy import func, select
 from starlette.types import Scope
@@ -26,6 +34,7 @@ ROUTE = "kerb.route"
 """Where who answers before the router leaves the template of the path."""
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
+_BOUNDS = (*map(str, _SECONDS), "+Inf")
 _STATUSES = ("queued", "running", "succeeded", "failed", "cancelled")
 
 
@@ -38,25 +47,15 @@ class Observation:
 
     def __init__(self, database: Database) -> None:
         self._registry = CollectorRegistry()
-        self._seconds = Histogram(
-            "kerb_request_seconds",
-            "Time from a request's head to its answer's end; status 0 where the client went away.",
-            ("method", "route", "status"),
-            buckets=_SECONDS,
-            registry=self._registry,
-        )
-        self._labelled: dict[tuple[str, str, int], Histogram] = {}  # to look labels up anew takes longer
+        self._seconds = _RequestSeconds()
+        self._registry.register(self._seconds)
         self._registry.register(_DatabaseFigures(database))
         ProcessCollector(registry=self._registry)
 
     def count_request(self, scope: Scope, status: int, seconds: float) -> None:
         """Counts a request that was answered, under the template of its path."""
         route = str(scope.get(ROUTE) or getattr(scope.get("route"), "path", "none"))
-        key = str(scope["method"]), route, status
-        seconds_so_far = self._labelled.get(key)
-        if seconds_so_far is None:
-            seconds_so_far = self._labelled[key] = self._seconds.labels(*key)
-        seconds_so_far.observe(seconds)
+        self._seconds.add(scope["method"], route, status, seconds)
 
     def text(self) -> bytes:
         """All figures.
@@ -65,6 +64,55 @@ class Observation:
             SQLAlchemyError: the database can't be asked.
         """
         return generate_latest(self._registry)
+
+
+class _Series:
+    """How long the requests of one method, route and status took.
+
+    Attributes:
+        counts: of requests, by the place of their time among `_SECONDS`; the last of longer ones.
+        total: of their seconds.
+        created: when the first one was counted.
+    """
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(_SECONDS) + 1)
+        self.total = 0.0
+        self.created = time.time()
+
+
+class _RequestSeconds(Collector):
+    """A histogram of requests. The event loop's thread alone adds to it, so that it needs no locks."""
+
+    def __init__(self) -> None:
+        self._series: dict[tuple[str, str, int], _Series] = {}
+
+    def add(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Counts a request."""
+        series = self._series.get((method, route, status))
+        if series is None:
+            series = self._series[method, route, status] = _Series()
+        series.counts[bisect_left(_SECONDS, seconds)] += 1
+        series.total += seconds
+
+    def describe(self) -> list[Metric]:
+        """The histogram, still empty."""
+        return [self._empty()]
+
+    def collect(self) -> Iterator[Metric]:
+        """The histogram of this moment."""
+        family = self._empty()
+        for (method, route, status), series in sorted(self._series.items()):
+            labels = {"method": method, "route": route, "status": str(status)}
+            numbers = map(float, accumulate(series.counts))
+            family.add_metric(list(labels.values()), list(zip(_BOUNDS, numbers, strict=True)), series.total)
+            family.add_sample(f"{family.name}_created", labels, series.created)
+        yield family
+
+    @staticmethod
+    def _empty() -> HistogramMetricFamily:
+        told = "Time from a request's head to its answer's end; status 0 where the client went away."
+        return HistogramMetricFamily("kerb_request_seconds", told, labels=("method", "route", "status"))
 
 
 class _DatabaseFigures(Collector):

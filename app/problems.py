@@ -109,6 +109,7 @@ def add_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(OperationalError, _handle_database_error)
     app.add_exception_handler(TimeoutError, _handle_database_error)
     app.add_exception_handler(OSError, _handle_storage_error)
+    app.add_exception_handler(Exception, _handle_unexpected_error)
 
 
 PROTOCOLS = ("/v1/", "/v2")
@@ -241,6 +242,10 @@ async def _handle_storage_error(request: Request, error: Exception) -> Response:
     logger.error("files failed method=%s path=%s error=%s", request.method, request.url.path, error)
     message = f"The service can't write or read its files now: {error.strerror}."
     return problem_response(Unavailable(message), request.url.path)
+
+
+async def _handle_unexpected_error(request: Request, _error: Exception) -> Response:
+    return unexpected_response(request.url.path)
 
 
 def unexpected_response(path: str) -> Response:

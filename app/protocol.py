@@ -1,5 +1,6 @@
 """HTTP on a connection, with a limit to what a request may send before its body."""
 
+import asyncio
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -10,9 +11,15 @@ _BODY = (
     b'"code":"head_too_large","errors":[]}'
 )
 
+_LENGTH = b"\r\ncontent-length: "
+"""In the head of an answer that follows as a whole; one that comes bit by bit may take long to begin."""
+
+_MOST_JOINED_BYTES = 64 * 1024
+"""Longest body that is copied behind its head; to hand over both takes more steps, but copies nothing."""
+
 
 class LimitedProtocol(HttpToolsProtocol):
-    """uvicorn's protocol, which would keep headers of any size.
+    """uvicorn's protocol, which would keep headers of any size, and write the heads of answers by themselves.
 
     Args:
         most_head_bytes: as much a request line and headers may have together.
@@ -46,6 +53,8 @@ class LimitedProtocol(HttpToolsProtocol):
                 raise OverflowError  # which makes the parser stop, and uvicorn refuse the request
         self._in_head, self._received = False, 0
         super().on_headers_complete()
+        if self.cycle is not None and self.scope["method"] != "HEAD":
+            self.cycle.transport = _JoiningTransport(self.transport)
 
     def on_body(self, body: bytes) -> None:
         """Some more of a body."""
@@ -62,3 +71,41 @@ class LimitedProtocol(HttpToolsProtocol):
         head = b"content-type: application/problem+json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
         self.transport.write(STATUS_LINE[431] + head % len(body) + body)
         self.transport.close()
+
+
+class _JoiningTransport(asyncio.Transport):
+    """Where the answer to one request is written: its head goes out with the first part of its body.
+
+    By itself it would be a system call and a packet of its own.
+
+    Args:
+        transport: of the connection.
+    """
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._head: bytes | None = None
+
+    def write(self, data: bytes) -> None:  # type: ignore[override]
+        """Keeps a head until the body follows, unless that may take long to begin."""
+        head = self._head
+        if head is None and _LENGTH in data:
+            self._head = data
+            return
+        self._head = b""
+        if not head:
+            self._transport.write(data)
+        elif len(data) <= _MOST_JOINED_BYTES:
+            self._transport.write(head + data)
+        else:
+            self._transport.writelines((head, data))
+
+    def close(self) -> None:
+        """Closes the connection."""
+        if self._head:
+            self.write(b"")
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        """Whether the connection is closed, or will be."""
+        return self._transport.is_closing()

@@ -12,11 +12,12 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.errors import KerbError
+from app.headers import headers_of
 from app.observation import ROUTE
 from app.open_inference.endpoints import HEADER_LENGTH, answer_infer
 from app.predictions.endpoints import PATH, predict
 from app.problems import database_problem, problem_response
-from app.state import State, find_state
+from app.state import ACCESS, State
 
 Answering = Callable[[Request, State], Awaitable[Response]]
 
@@ -31,10 +32,12 @@ class PredictionShortcut:
 
     Args:
         app: the application.
+        state: of the application.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, state: State) -> None:
         self._app = app
+        self._state = state
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers the request."""
@@ -44,7 +47,7 @@ class PredictionShortcut:
             return
         request = Request(scope, receive)
         try:
-            response = await answering(request, find_state(scope, "predict"))
+            response = await answering(request, self._state.seen_by(scope[ACCESS], "predict"))
         except KerbError as error:
             response = problem_response(error, scope["path"])
         except (OperationalError, TimeoutError) as error:
@@ -67,7 +70,7 @@ def _find(scope: Scope) -> Answering | None:
             scope[ROUTE] = "/v2/models/{name}/versions/{version}/infer"
         case _:
             return None
-    length = dict(scope["headers"]).get(_HEADER_LENGTH)
+    length = headers_of(scope).get(_HEADER_LENGTH)
     if length is not None and not (length.isdigit() and len(length) < 16):
         return None
     header_length = None if length is None else int(length)

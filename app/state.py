@@ -65,6 +65,17 @@ class State:
             self._of_projects[project] = state
         return state
 
+    def seen_by(self, access: Access, needed: Scope) -> "State":
+        """The same for a request that may do `access`.
+
+        Raises:
+            Forbidden: its key hasn't the scope that is needed.
+        """
+        if needed not in access.scopes:
+            had = ", ".join(sorted(access.scopes)) or "none"
+            raise Forbidden(f"Expected a key with the scope {needed}; received one with {had}.")
+        return self.of_project(access.project)
+
 
 class Needs:
     """A dependency: the state, for requests whose key has a scope.
@@ -95,13 +106,7 @@ def find_state(request: AsgiScope, needed: Scope | None) -> State:
         Forbidden: its key hasn't the scope that is needed.
     """
     state = cast(State, request["app"].state.kerb)
-    if needed is None:
-        return state.of_project("")
-    access: Access = request[ACCESS]
-    if needed not in access.scopes:
-        had = ", ".join(sorted(access.scopes)) or "none"
-        raise Forbidden(f"Expected a key with the scope {needed}; received one with {had}.")
-    return state.of_project(access.project)
+    return state.of_project("") if needed is None else state.seen_by(request[ACCESS], needed)
 
 
 class DeclaredRoute(NamedTuple):

@@ -254,6 +254,29 @@ class TestHeads:
         answer = self.send(service, b"GET /healthz HTTP/1.1\r\nX-A: ", *[b"a" * 60_000] * 20)
         assert answer.startswith(b"HTTP/1.1 431 ") or answer == b""
 
+    def test_the_head_of_an_answer_comes_with_its_body(self, service: Service) -> None:
+        port = int(service.url.rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+            for path in (b"/healthz", b"/openapi.json"):
+                connection.sendall(b"GET " + path + b" HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                head, _, body = connection.recv(1 << 20).partition(b"\r\n\r\n")
+                length = int(head.partition(b"content-length: ")[2].split()[0])
+                assert body
+                while len(body) < length:
+                    body += connection.recv(1 << 20)
+                assert json.loads(body)
+
+    def test_a_client_that_waits_to_send_its_body_is_told_to(self, service: Service) -> None:
+        port = int(service.url.rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+            head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+            connection.sendall(head + b"Expect: 100-continue\r\nContent-Length: 2\r\n\r\n")
+            assert connection.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
+            connection.sendall(b"{}")
+            answer = b"".join(iter(lambda: connection.recv(65536), b""))
+        assert answer.startswith(b"HTTP/1.1 422 ")
+        assert json.loads(answer.partition(b"\r\n\r\n")[2])["code"] == "invalid_document"
+
     def test_a_large_body_is_no_head(self, service: Service) -> None:
         head = (
             b"POST /runs HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 200000\r\n\r\n"

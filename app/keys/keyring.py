@@ -28,6 +28,7 @@ class Keyring:
         self._is_private = is_private
         self._is_open = False
         self._known: dict[str, KnownKey] = {}
+        self._recognised: dict[str, Access] = {}  # by the text of keys that came since they were read anew
         self._read_at = float("-inf")
         self._reading: asyncio.Task[None] | None = None
 
@@ -45,9 +46,13 @@ class Keyring:
         text = _key_in(headers)
         if text is None:
             raise Unauthenticated("Expected a key in the header Authorization, as Bearer KEY; received none.")
-        access = recognise(self._known, text)
+        recognised = self._recognised  # this one: what is found may be old when it's written down
+        access = recognised.get(text)
         if access is None:
-            raise Unauthenticated("Expected a key that is known and not revoked; received another.")
+            access = recognise(self._known, text)
+            if access is None:
+                raise Unauthenticated("Expected a key that is known and not revoked; received another.")
+            recognised[text] = access
         return access
 
     async def _refresh(self) -> None:
@@ -65,6 +70,7 @@ class Keyring:
         with self._database.reading() as session:
             rows = list_keys(session)
         self._known = known_keys(rows)
+        self._recognised = {}
         self._is_open = self._is_private and not rows
         self._read_at = read_at
 

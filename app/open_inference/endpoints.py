@@ -7,8 +7,9 @@ from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from app.bodies import json_answer, json_body, problems, read_encoded_body
+from app.bodies import Answer, json_answer, json_body, problems, read_encoded_body
 from app.compression import compress
+from app.headers import headers_of
 from app.models.service import list_models, list_versions
 from app.open_inference import schemas
 from app.open_inference.answers import infer_answer, model_metadata, server_metadata
@@ -20,6 +21,8 @@ from app.state import MayPredict, State
 router = APIRouter(prefix="/v2", tags=["open inference protocol"])
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
+
+_LENGTH_NAME = HEADER_LENGTH.lower().encode()
 
 HeaderLength = Annotated[
     Annotated[int, Field(ge=0)] | None,
@@ -151,9 +154,8 @@ async def answer_infer(
         version: as it stands in the path; None for the current one.
         header_length: bytes of the JSON part, where binary tensors follow it.
     """
-    body = await read_encoded_body(request)
-    served = await state.predictor.resolve(named_target(name, version))
-    target, scorer = served.target, served.scorer
+    body = await read_encoded_body(request, state.settings.max_body_bytes)
+    target, scorer = await state.predictor.resolve(named_target(name, version))
     names = [tensor.name for tensor in scorer.signature.outputs]
     if len(body) <= LOOP_BYTES:
         asked = read_infer(body, header_length, scorer.inputs, names)
@@ -162,17 +164,15 @@ async def answer_infer(
     outputs = await state.predictor.score(scorer, asked.arrays, "/inputs")
     version_now = str(target.version) if isinstance(target, ModelTarget) else RUN_VERSION
     model = {"model_name": name, "model_version": version_now}
-    headers: dict[bytes, bytes] = dict(request.scope["headers"])  # names are in lower case
-    accepted = headers.get(b"accept-encoding", b"").decode("latin-1")
+    accepted = headers_of(request.scope).get(b"accept-encoding", b"").decode("latin-1")
 
-    def pack() -> tuple[bytes, str | None, int | None]:
+    def pack() -> Answer:
         content, head_bytes = infer_answer(model, asked.id, outputs, asked.outputs)
-        return *compress(content, accepted), head_bytes
+        content, encoding = compress(content, accepted)
+        encoded = [(b"content-encoding", encoding.encode())] if encoding else []
+        if head_bytes is None:
+            return Answer(content, b"application/json", *encoded)
+        return Answer(content, b"application/octet-stream", *encoded, (_LENGTH_NAME, b"%d" % head_bytes))
 
     is_large = sum(output.nbytes for output in outputs.values()) > LOOP_BYTES
-    content, encoding, head_bytes = await run_in_threadpool(pack) if is_large else pack()
-    answered = {"Content-Encoding": encoding} if encoding else {}
-    if head_bytes is None:
-        return Response(content, headers=answered, media_type="application/json")
-    answered[HEADER_LENGTH] = str(head_bytes)
-    return Response(content, headers=answered, media_type="application/octet-stream")
+    return await run_in_threadpool(pack) if is_large else pack()

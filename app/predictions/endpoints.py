@@ -7,7 +7,8 @@ from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
-from app.bodies import body_chunks, json_body, problems, read_json_body
+from app.bodies import Answer, body_chunks, json_body, problems, read_json_body
+from app.headers import headers_of
 from app.predictions.media import MEDIA_TYPES, TABLES, Form, answer_form, table_form
 from app.predictions.queries import PARAMETERS, REPEATABLE, read_query
 from app.predictions.schemas import PredictAnswer, PredictDocument
@@ -17,6 +18,7 @@ from app.state import MayPredict, State
 CHUNK_BYTES = 256 * 1024
 """As much of a large answer is sent at once."""
 
+_TABLE_TYPES = tuple(TABLES)
 _JSON_ANSWERS = (b"*/*", b"application/json")
 
 router = APIRouter(tags=["predictions"])
@@ -59,16 +61,16 @@ async def predict(request: Request, state: MayPredict) -> Response:
     instances alone, in another form than JSON, the query says whose they are. `Accept` chooses the form of
     the answer; statistics come with JSON and with lines of JSON.
     """
-    headers: dict[bytes, bytes] = dict(request.scope["headers"])  # names are in lower case
+    headers = headers_of(request.scope)
     accept = headers.get(b"accept", b"*/*")
     answered = "json" if accept in _JSON_ANSWERS else answer_form(accept.decode("latin-1"))
     content_type = headers.get(b"content-type", b"application/json")
     form = None if content_type == b"application/json" else table_form(content_type.decode("latin-1"))
     if form is not None:
         return await _predict_table(request, state, form, answered)
-    body = await read_json_body(request, tuple(TABLES))
+    body = await read_json_body(request, state.settings.max_body_bytes, _TABLE_TYPES)
     if answered == "json":
-        return Response(await state.predictor.predict(body), media_type="application/json")
+        return Answer(await state.predictor.predict(body), b"application/json")
     file = await state.predictor.predict_in_form(body, answered, state.settings.data_dir)
     return _file_answer(file, answered)
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from app.artifacts import Signature, TensorSignature
 from app.errors import InvalidDocument
@@ -49,8 +49,7 @@ class Scorer(Protocol):
         """
 
 
-@dataclass(frozen=True)
-class Served:
+class Served(NamedTuple):
     """What a target is resolved to, once for a whole request.
 
     Attributes:

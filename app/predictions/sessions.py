@@ -38,6 +38,9 @@ BYTES_PER_NUMBER = 8
 """About what a number takes in a request's body."""
 
 
+_USUAL = onnxruntime.RunOptions()
+"""Made once, as ONNX Runtime would for each call."""
+
 _ASKED_ALONE = onnxruntime.RunOptions()
 """Computes the asked outputs alone, not all that a model has."""
 _ASKED_ALONE.only_execute_path_to_fetches = True
@@ -52,11 +55,8 @@ class ModelInput(NamedTuple):
     features: tuple[FeatureSignature, ...] = ()
 
 
-class Stamp(NamedTuple):
-    """What changes when a folder is replaced by another of the same name."""
-
-    inode: int
-    modified: int
+Stamp = tuple[int, int]
+"""What changes when a folder is replaced by another of the same name: its inode and its time."""
 
 
 @dataclass(frozen=True)
@@ -148,10 +148,10 @@ class ModelCache(Generic[Model]):
         if model is None:
             return None
         try:
-            current = read_stamp(model.folder) == model.stamp
+            is_current = read_stamp(model.folder) == model.stamp
         except OSError:
-            current = False
-        if not current:
+            is_current = False
+        if not is_current:
             del self._models[key]
             return None
         self._models.move_to_end(key)
@@ -172,7 +172,7 @@ def read_stamp(folder: str) -> Stamp:
         FileNotFoundError: there is no such folder.
     """
     status = os.stat(folder)  # noqa: PTH116, on every request; a Path would double its cost
-    return Stamp(status.st_ino, status.st_mtime_ns)
+    return status.st_ino, status.st_mtime_ns
 
 
 def open_model(folder: Path) -> ServedModel:
@@ -232,7 +232,7 @@ def _run(
     session: onnxruntime.InferenceSession,
     output_names: list[str],
     inputs: Mapping[str, Array],
-    options: onnxruntime.RunOptions | None = None,
+    options: onnxruntime.RunOptions = _USUAL,
 ) -> dict[str, Array]:
     try:
         outputs = session.run(output_names, inputs, options)

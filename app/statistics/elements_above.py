@@ -3,6 +3,7 @@
 import math
 from bisect import bisect_right
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -39,8 +40,10 @@ def elements_above(predictions: Array, threshold: float) -> dict[str, Any]:
     """
     n, size = len(predictions), predictions.size
     if n == 1:  # what most requests come to: as few steps as can be
-        limit = _representable(threshold)
-        total = int(predictions.flat[0] > limit if size == 1 else np.count_nonzero(predictions > limit))
+        if size == 1:
+            total = int(predictions.item() > _rounded(threshold, predictions.dtype))
+        else:
+            total = int(np.count_nonzero(predictions > _representable(threshold)))
         return _report(threshold, total, size, _figures_of_one(total), {str(total): 1})
     return figures_of_counts(threshold, samples_by_count(predictions, threshold), size // n if n else 0)
 
@@ -103,6 +106,13 @@ def _representable(threshold: float) -> float:
     if -_LARGEST_FLOAT32 <= threshold <= _LARGEST_FLOAT32:
         return threshold
     return math.copysign(_LARGEST_FLOAT32, threshold)
+
+
+@lru_cache(1024)
+def _rounded(threshold: float, dtype: np.dtype[Any]) -> float:
+    """The threshold as a comparison in the predictions' precision takes it."""
+    limit = _representable(threshold)
+    return float(dtype.type(limit)) if dtype.kind == "f" else limit
 
 
 def _figures_of_one(count: int) -> dict[str, float]:

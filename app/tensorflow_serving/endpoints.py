@@ -135,7 +135,7 @@ async def refuse_method(method: str, state: MayPredict) -> Response:
 
 
 async def _predict(request: Request, state: State, name: str, version: str | None) -> Response:
-    body = await read_encoded_body(request)
+    body = await read_encoded_body(request, state.settings.max_body_bytes)
     served = await state.predictor.resolve(named_target(name, version))
     if len(body) <= LOOP_BYTES:
         asked = read_predict(body, served.scorer.inputs)
