@@ -1,11 +1,9 @@
 """What can be done with sweeps: make, look at, carry on, cancel. Knows no HTTP."""
 
-import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from sqlalchemy import func, select, update
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, undefer
 
 from app.database import Database, utc_now
@@ -20,12 +18,10 @@ from app.spec.described_dataset import DatasetDescription
 from app.spec.parsing import parse, parse_run
 from app.spec.run import RunSpec
 from app.sweeps.documents import GuidedSearch, SweepSpec
-from app.sweeps.planning import build_runs, checked_document, next_round, total_runs
-from app.sweeps.results import Outcome, table
+from app.sweeps.planning import build_runs, checked_document, total_runs
+from app.sweeps.results import Outcome
 from app.sweeps.settings import Setting, corners, document_of, planned_settings
 from app.sweeps.tables import SweepRow, SweepRunRow, SweepSettingRow
-
-logger = logging.getLogger(__name__)
 
 Built = list[tuple[NewRun, SweepRunRow]]
 
@@ -39,9 +35,9 @@ def create_sweep(database: Database, sweep: SweepSpec, limits: Settings) -> str:
     """
     guided = isinstance(sweep.search, GuidedSearch)
     settings = list(corners(sweep)) if guided else planned_settings(sweep)
-    base = _base(sweep, settings[0])
+    base = base_of(sweep, settings[0])
     with database.reading() as session:
-        described = _check_references(session, base)
+        described = check_references(session, base)
     runs = [checked_document(sweep, setting, described, limits) for setting in settings]
     count = sweep.search.trials if isinstance(sweep.search, GuidedSearch) else len(settings)
     row = SweepRow(
@@ -54,24 +50,24 @@ def create_sweep(database: Database, sweep: SweepSpec, limits: Settings) -> str:
     )
     built = [] if guided else [build_runs(row.id, sweep, run, number, 0) for number, run in enumerate(runs)]
     with database.writing() as session:
-        _check_references(session, base)  # so that nothing is deleted meanwhile
+        check_references(session, base)  # so that nothing is deleted meanwhile
         check_queue(session, sum(map(len, built)), limits.max_queued_runs)
         session.add(row)
         session.flush()
         for number, of_setting in enumerate(built):
             session.add(SweepSettingRow(sweep_id=row.id, number=number, parameters=settings[number]))
-            _add(session, of_setting)
+            add_runs(session, of_setting)
     return row.id
 
 
-def _base(sweep: SweepSpec, setting: Setting) -> RunSpec:
+def base_of(sweep: SweepSpec, setting: Setting) -> RunSpec:
     """The first setting's document; dataset and epochs are the same in all, or the sweep is refused."""
     document = document_of(sweep, setting)
     with _pointing_into_base():
         return parse_run(document)
 
 
-def _check_references(session: Session, base: RunSpec) -> DatasetDescription | None:
+def check_references(session: Session, base: RunSpec) -> DatasetDescription | None:
     """That the dataset and the run that a document names are there; the dataset's description."""
     with _pointing_into_base():
         check_start(session, base.start_from)
@@ -89,7 +85,8 @@ def _pointing_into_base() -> Iterator[None]:
         ) from error
 
 
-def _add(session: Session, built: Built) -> None:
+def add_runs(session: Session, built: Built) -> None:
+    """Puts runs into the queue."""
     session.add_all([new.run for new, _ in built])
     session.flush()
     session.add_all([part for new, _ in built for part in new.parts])
@@ -164,7 +161,7 @@ def cancel_sweep(session: Session, sweep_id: str) -> list[str]:
         return []
     if sweep.status != "running":
         raise Conflict(f"Expected a sweep that is running; sweep {sweep_id} has {sweep.status}.")
-    _gather(session, sweep_id)
+    gather(session, sweep_id)
     cancelled = session.scalars(
         update(RunRow)
         .where(
@@ -174,36 +171,19 @@ def cancel_sweep(session: Session, sweep_id: str) -> list[str]:
         .values(status="cancelled", finished_at=RunRow.end_now(), worker_id=None, lease_expires_at=None)
         .returning(RunRow.id)
     ).all()
-    _close(session, sweep, "cancelled")
+    close(session, sweep, "cancelled")
     return list(cancelled)
 
 
-def carry_on(database: Database) -> None:
-    """Gathers what runs of sweeps came to, and queues the runs that come next. Workers call it in between."""
-    with database.reading() as session:
-        running = session.execute(select(SweepRow.id, SweepRow.project).where(SweepRow.status == "running"))
-        waiting = [row for row in running.all() if _has_news(session, row.id)]
-    for sweep_id, project in waiting:
-        with database.of_project(project).writing() as session:
-            _carry_on(session, sweep_id)
+def close(session: Session, row: SweepRow, status: str) -> None:
+    """Ends a sweep: not before it began, nor before its runs ended, even if the clock was put back."""
+    runs = select(SweepRunRow.run_id).where(SweepRunRow.sweep_id == row.id)
+    last_end = session.scalar(select(func.max(RunRow.finished_at)).where(RunRow.id.in_(runs)))
+    row.status, row.finished_at = status, max(utc_now(), row.created_at, last_end or row.created_at)
 
 
-def _has_news(session: Session, sweep_id: str) -> bool:
-    """Whether a run has succeeded whose figures aren't gathered, or all runs have ended."""
-    runs = select(RunRow.id).join(SweepRunRow, SweepRunRow.run_id == RunRow.id)
-    runs = runs.where(SweepRunRow.sweep_id == sweep_id)
-    new = runs.where(RunRow.status == "succeeded", SweepRunRow.metrics.is_(None)).limit(1)
-    return session.scalar(new) is not None or not _goes_on(session, sweep_id)
-
-
-def _goes_on(session: Session, sweep_id: str) -> bool:
-    """Whether some of its runs haven't ended."""
-    unfinished = select(RunRow.id).join(SweepRunRow, SweepRunRow.run_id == RunRow.id)
-    unfinished = unfinished.where(SweepRunRow.sweep_id == sweep_id, RunRow.status.not_in(ENDED))
-    return session.scalar(unfinished.limit(1)) is not None
-
-
-def _gather(session: Session, sweep_id: str) -> None:
+def gather(session: Session, sweep_id: str) -> None:
+    """Keeps the figures of runs that have succeeded with their places in the sweep."""
     query = (
         select(SweepRunRow, RunRow)
         .join(RunRow, RunRow.id == SweepRunRow.run_id)
@@ -213,69 +193,3 @@ def _gather(session: Session, sweep_id: str) -> None:
     for place, run in session.execute(query).all():
         place.metrics = figures_of(session, run)
     session.flush()
-
-
-def _carry_on(session: Session, sweep_id: str) -> None:
-    query = select(SweepRow).where(SweepRow.id == sweep_id, SweepRow.status == "running").with_for_update()
-    row = session.scalars(query.options(undefer(SweepRow.document))).first()
-    if row is None:
-        return
-    try:
-        with session.begin_nested():
-            _gather(session, sweep_id)
-            if not _goes_on(session, sweep_id):
-                _queue_next(session, row, spec_of(row), settings_of(session, sweep_id))
-    except InvalidDocument as error:
-        pointer, message = error.problems[0]
-        _fail(session, row, error.code, message, pointer)
-    except SQLAlchemyError:
-        raise
-    except Exception:  # whatever it is, it ends this sweep and not the worker
-        logger.exception("sweep failed unexpectedly sweep=%s", sweep_id)
-        message = "The sweep ended with an error that Kerb doesn't know; the worker's log has the details."
-        _fail(session, row, "internal_error", message, None)
-
-
-def _close(session: Session, row: SweepRow, status: str) -> None:
-    """Ends a sweep: not before it began, nor before its runs ended, even if the clock was put back."""
-    runs = select(SweepRunRow.run_id).where(SweepRunRow.sweep_id == row.id)
-    last_end = session.scalar(select(func.max(RunRow.finished_at)).where(RunRow.id.in_(runs)))
-    row.status, row.finished_at = status, max(utc_now(), row.created_at, last_end or row.created_at)
-
-
-def _fail(session: Session, row: SweepRow, code: str, message: str, pointer: str | None) -> None:
-    _close(session, row, "failed")
-    row.error = {"code": code, "message": message, "pointer": pointer}
-
-
-def _end(session: Session, row: SweepRow, some_succeeded: bool) -> None:
-    """Ends a sweep whose runs have all ended; where runs failed, later rounds are smaller than planned."""
-    runs = select(SweepRunRow.run_id).where(SweepRunRow.sweep_id == row.id)
-    row.total = len(session.scalars(runs).all())
-    if some_succeeded:
-        _close(session, row, "succeeded")
-        logger.info("sweep succeeded sweep=%s", row.id)
-        return
-    failed = select(RunRow.error).where(RunRow.id.in_(runs), RunRow.status == "failed").order_by(RunRow.id)
-    error = session.scalars(failed.limit(1)).first()
-    said = "" if error is None else f" The first that failed says: {error['message']}"
-    _fail(session, row, "runs_failed", f"None of its {row.total} runs succeeded.{said}", None)
-
-
-def _queue_next(session: Session, row: SweepRow, sweep: SweepSpec, settings: dict[int, Setting]) -> None:
-    outcomes = outcomes_of(session, row.id)
-    rows = table(settings, outcomes)
-    base = _base(sweep, settings[0] if settings else next(corners(sweep)))
-    rung = session.scalar(select(func.max(SweepRunRow.rung)).where(SweepRunRow.sweep_id == row.id)) or 0
-    coming = next_round(sweep, rows, rung, base.fit.epochs)
-    if coming is None:
-        _end(session, row, bool(outcomes))
-        return
-    described = _check_references(session, base)
-    chosen = {number: settings[number] for number in coming.again}
-    for number, setting in enumerate(coming.new, len(settings)):
-        session.add(SweepSettingRow(sweep_id=row.id, number=number, parameters=setting))
-        chosen[number] = setting
-    for number, setting in chosen.items():
-        run = checked_document(sweep, setting, described)
-        _add(session, build_runs(row.id, sweep, run, number, coming.rung))

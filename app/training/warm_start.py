@@ -1,7 +1,7 @@
 """What one run leaves for another to begin with: the weights it serves, and its multipliers.
 
 weight_0, weight_1, …       the model's variables, in their order
-limits                      JSON, one a limit: its quantity and what it is over
+limits                      JSON, one a limit: its quantity and what it is over; empty for a fixed penalty
 limit_0_1_multiplier, …     of the limit's second kind of residuals, and so on
 """
 
@@ -67,7 +67,8 @@ def with_multipliers(state: State, limits: Sequence[Limit], start: Arrays) -> St
     """The state of the limits before the first epoch, beginning where another run's ended.
 
     A limit takes over the multipliers of the one with the same quantity over the same samples, whatever
-    number either may reach. Limits then set in at once, as the weights have fitted freely before.
+    number either may reach. A fixed penalty neither takes nor leaves any, as its weight is the document's.
+    Limits then set in at once, as the weights have fitted freely before.
 
     Args:
         state: of fresh multipliers.
@@ -78,7 +79,7 @@ def with_multipliers(state: State, limits: Sequence[Limit], start: Arrays) -> St
     following = []
     for limit, states in zip(limits, state["limits"], strict=True):
         identity = _identity(limit)
-        place = names.index(identity) if identity in names else None
+        place = names.index(identity) if identity and identity in names else None
         following.append(
             [own if place is None else _continued(own, place, j, start) for j, own in enumerate(states)]
         )
@@ -98,6 +99,8 @@ def _variables(model: keras.Model) -> list[keras.Variable]:
 
 
 def _identity(limit: Limit) -> str:
+    if limit.method == "penalty":
+        return ""
     return limit.constraint.model_dump_json(include={"quantity", "over"})
 
 

@@ -61,13 +61,7 @@ def lease_end(lease_seconds: float) -> datetime:
 
 def queue_has_runs(connection: Connection, most_of_project: int) -> bool:
     """Whether a run may be claimed; cheap, without a session's cost, for an idle worker asks all the time."""
-    if connection.scalar(_ANY_QUEUED) is None:
-        return False
     return connection.scalar(select(RunRow.id).where(_may_start(most_of_project)).limit(1)) is not None
-
-
-_ANY_QUEUED = select(RunRow.id).where(RunRow.status == "queued").limit(1)
-"""Made once, as making it takes longer than asking it."""
 
 
 def _may_start(most_of_project: int) -> ColumnElement[bool]:

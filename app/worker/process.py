@@ -26,8 +26,9 @@ from app.errors import RunError
 from app.runs.files import RunFiles
 from app.runs.tables import WorkerRow
 from app.settings import Settings
-from app.sweeps.service import carry_on
+from app.sweeps.rounds import carry_on
 from app.worker import calls
+from app.worker.changes import Changes
 from app.worker.claim import Claim, LeaseWatch, claim_run, queue_has_runs, requeue_expired
 from app.worker.pulse import Pulse, Work
 
@@ -115,8 +116,12 @@ class Worker:
 
     def _wait_for_run(self) -> Claim | None:
         """Claims the next run; None once the worker is to stop."""
+        changes = Changes(self.database)
         while not self.stopping.is_set():
             try:
+                if not changes.may_be():
+                    self.stopping.wait(self.settings.poll_seconds)
+                    continue
                 carry_on(self.database)
                 with self.database.engine.connect() as connection:
                     waiting = queue_has_runs(connection, self.settings.max_running_runs)
@@ -152,10 +157,12 @@ class Worker:
                 logger.exception("database failed at a heartbeat")
 
     def _answer_calls(self, known: dict[str, calls.Answerer]) -> None:
+        changes = Changes(self.database)
         while not self.stopping.is_set():
             try:
-                if not calls.answer_next_call(self.database, known):
-                    self.stopping.wait(self.settings.poll_seconds)
+                while changes.may_be() and calls.answer_next_call(self.database, known):
+                    pass
+                self.stopping.wait(self.settings.poll_seconds)
             except SQLAlchemyError:
                 logger.exception("database failed while the worker looked for questions")
                 self.stopping.wait(RETRY_SECONDS)

@@ -42,6 +42,16 @@ def test_it_begins_with_the_weights_and_the_multipliers(service: Service, looser
     assert after["elements_above_multiplier"][0] > 0.5 * before["elements_above_multiplier"][-1] > 0
 
 
+def test_a_fixed_penalty_keeps_the_weight_that_it_was_given(service: Service, looser: dict[str, Any]) -> None:
+    document = tighter(looser, 2)
+    document["constraints"] = [{**document["constraints"][0], "method": "penalty", "weight": 0.25}]
+    run = service.run(document)
+    series = service.get(f"/runs/{run['id']}/metrics")["series"]
+    weights = series["elements_above_multiplier"]
+    # One for each of the six outputs, of which two needn't hold.
+    assert weights == pytest.approx([6 * 0.25] * 2)
+
+
 @pytest.mark.parametrize("route", ["/runs", "/runs/validate"])
 def test_what_it_starts_from_must_have_succeeded(service: Service, route: str) -> None:
     answer = service.client.post(route, json=tiny_document(start_from=UNKNOWN))

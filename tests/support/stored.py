@@ -13,7 +13,7 @@ from pyarrow import csv
 from app.database import Database
 from app.main import create_app
 from app.settings import Settings
-from app.sweeps.service import carry_on
+from app.sweeps.rounds import carry_on
 from app.worker.claim import claim_run
 from app.worker.training_job import TrainingJob
 

@@ -42,9 +42,11 @@ def row(number: int, setting: Setting, **metrics: float) -> dict[str, Any]:
     return {"setting": number, "parameters": setting, "rung": 0, "metrics": means}
 
 
-def search(spec: SweepSpec, measure: Callable[[Setting], dict[str, float]]) -> list[dict[str, Any]]:
+def search(
+    spec: SweepSpec, measure: Callable[[Setting], dict[str, float]], trials: int = TRIALS
+) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
-    while len(rows) < TRIALS:
+    while len(rows) < trials:
         (setting,) = propose(spec, rows, 1)
         rows.append(row(len(rows), setting, **measure(setting)))
     return rows
@@ -58,6 +60,30 @@ def test_a_guided_search_finds_better_than_a_random_one() -> None:
     ]
     random = [min(map(value, planned_settings(sweep("random", s)))) for s in seeds]
     assert np.mean(guided) < 0.5 * np.mean(random)
+
+
+def test_a_guided_search_of_two_parameters_finds_better_than_a_random_one() -> None:
+    """Branin's function on its usual domain: three minima, of 0.397887, none at a corner."""
+    axes = [
+        {"name": "x", "pointer": "/x", "range": [-5, 10]},
+        {"name": "y", "pointer": "/y", "range": [0, 15]},
+    ]
+
+    def branin(x: float, y: float) -> float:
+        bowl = y - 5.1 / (4 * np.pi**2) * x**2 + 5 / np.pi * x - 6
+        return float(bowl**2 + 10 * (1 - 1 / (8 * np.pi)) * np.cos(x) + 10)
+
+    guided, random = [], []
+    for seed in range(5):
+        asked = {"trials": 50, "seed": seed}
+        spec = sweep("guided", seed, axes=axes, search={"type": "guided", **asked})
+        found = search(spec, lambda setting: {"value": branin(**setting)}, 50)
+        guided.append(min(branin(**row["parameters"]) for row in found))
+        by_chance = planned_settings(sweep("random", seed, axes=axes, search={"type": "random", **asked}))
+        random.append(min(branin(**setting) for setting in by_chance))
+    over, over_by_chance = np.array(guided) - 0.397887, np.array(random) - 0.397887
+    assert np.sum(over < over_by_chance) >= 4
+    assert np.mean(over) < 0.5 * np.mean(over_by_chance)
 
 
 def test_limits_turn_the_search_away_from_what_breaks_them() -> None:

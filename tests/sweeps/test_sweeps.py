@@ -2,7 +2,10 @@
 
 import itertools
 import shutil
+import sqlite3
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +13,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from app.sweeps import schemas
+from app.sweeps import rounds, schemas
+from app.sweeps.planning import next_round
 from app.sweeps.service import get_sweep
 from tests.support.documents import tiny_document
 from tests.support.stored import InProcess
@@ -182,6 +186,58 @@ def test_a_guided_search_goes_on_from_its_results(kerb: InProcess) -> None:
     tables = [kerb.sweep(posted)["table"] for _ in range(2)]
     assert len(tables[0]) == 4
     assert [row["parameters"] for row in tables[0]] == [row["parameters"] for row in tables[1]]
+
+
+def guided_round_ended(kerb: InProcess) -> str:
+    """A guided sweep whose first run has ended, and whose second isn't proposed yet; its id."""
+    axes = [{"pointer": RATE, "range": [1e-4, 1.0], "scale": "log"}]
+    posted = document(base=base(1), axes=axes, search={"type": "guided", "trials": 2}, repeats=1)
+    sweep_id: str = kerb.client.post("/sweeps", json=posted).json()["id"]
+    assert kerb.work()
+    return sweep_id
+
+
+def count_runs(kerb: InProcess, sweep_id: str) -> int:
+    total: int = kerb.client.get(f"/sweeps/{sweep_id}").json()["progress"]["total"]
+    listed = kerb.client.get("/runs", params={"tag": f"sweep:{sweep_id}"}).json()["items"]
+    assert total == 2
+    return len(listed)
+
+
+def test_others_may_write_while_a_search_proposes(kerb: InProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    sweep_id = guided_round_ended(kerb)
+    written = []
+
+    def while_another_writes(*arguments: Any) -> Any:
+        # One connection that doesn't wait: a transaction that held the lock would be an error here.
+        with sqlite3.connect(kerb.settings.data_dir / "kerb.db", timeout=0) as other:
+            written.append(other.execute("UPDATE sweeps SET name = 'new' WHERE id = ?", (sweep_id,)).rowcount)
+        other.close()
+        return next_round(*arguments)
+
+    monkeypatch.setattr(rounds, "next_round", while_another_writes)
+    rounds.carry_on(kerb.database)
+    assert written == [1]
+    assert count_runs(kerb, sweep_id) == 2
+    assert kerb.work()
+
+
+def test_workers_that_plan_at_the_same_time_queue_a_round_once(
+    kerb: InProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep_id = guided_round_ended(kerb)
+    planning = threading.Barrier(3)
+
+    def at_the_same_time(*arguments: Any) -> Any:
+        planning.wait(60)
+        return next_round(*arguments)
+
+    monkeypatch.setattr(rounds, "next_round", at_the_same_time)
+    with ThreadPoolExecutor(3) as workers:
+        for carried in [workers.submit(rounds.carry_on, kerb.database) for _ in range(3)]:
+            carried.result()
+    assert count_runs(kerb, sweep_id) == 2
+    assert kerb.work()
 
 
 def test_runs_that_fail_are_counted_and_left_out(kerb: InProcess) -> None:
