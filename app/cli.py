@@ -64,7 +64,7 @@ def _build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"kerb {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    serving = commands.add_parser("serve", help="start the API and a worker on this machine")
+    serving = commands.add_parser("serve", help="start the API and workers on this machine")
     serving.add_argument("--host", help="address to listen on; otherwise KERB_HOST, or 127.0.0.1")
     serving.add_argument("--port", type=int, help="port to listen on; otherwise KERB_PORT, or 8000")
     working = commands.add_parser("worker", help="start a worker alone")

@@ -4,6 +4,7 @@ Example:
     `KERB_DATA_DIR=/var/lib/kerb KERB_PORT=9000 kerb serve`
 """
 
+import os
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
@@ -11,7 +12,7 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from app.memory import machine_memory
+from app.memory import machine_memory, usual_workers
 
 
 class Settings(BaseSettings):
@@ -99,8 +100,11 @@ class Settings(BaseSettings):
     max_wait_seconds: float = Field(default=60.0, ge=0)
     """Longest that `Prefer: wait` holds an answer back; a longer wish is cut to this."""
 
-    workers: int = Field(default=1, ge=0, le=64)
-    """Worker processes that `kerb serve` keeps alive; 0 where workers run on other machines."""
+    workers: int = Field(
+        default_factory=lambda: usual_workers(len(os.sched_getaffinity(0)), machine_memory()), ge=0, le=64
+    )
+    """Worker processes that `kerb serve` keeps alive, of which each trains one run at a time; 0 where workers
+    run on other machines. By default two, or one on a machine with one core or less than 8 GB of memory."""
 
     runs_per_worker: int = Field(default=100, ge=1)
     """Runs after which a worker ends and a fresh one takes its place, so that memory can't grow forever."""
@@ -137,7 +141,7 @@ class Settings(BaseSettings):
     worker_memory_bytes: int = Field(default=0, ge=0)
     """Most memory that a worker may hold, mapped files not counted; a run that makes it hold more fails with
     `memory_exceeded`, and one that can't fit is refused. 0 means nine tenths of the machine's, or of the
-    container's."""
+    container's, divided among the workers."""
 
     stop_seconds: float = Field(default=10.0, gt=0)
     """How long a worker may take to put its run aside when the service stops, before it is killed."""
@@ -160,7 +164,7 @@ class Settings(BaseSettings):
 
     def memory_of_worker(self) -> int:
         """Most bytes that a worker may hold, with the default filled in."""
-        return self.worker_memory_bytes or machine_memory() * 9 // 10
+        return self.worker_memory_bytes or machine_memory() * 9 // 10 // max(1, self.workers)
 
     def host_names(self) -> frozenset[bytes] | None:
         """The names that a request's `Host` may have, in lower case; None for any."""

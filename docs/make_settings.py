@@ -27,6 +27,8 @@ def render() -> str:
     lines = []
     for name, field in Settings.model_fields.items():
         default = f"`{field.default}`" if str(field.default) else "empty"
+        if field.default_factory is not None:
+            default = "by the machine"
         description = " ".join((field.description or "").split())
         lines.append(f"| `KERB_{name.upper()}` | {default} | {description} |\n")
     return INTRODUCTION + "".join(lines)

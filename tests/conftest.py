@@ -12,6 +12,7 @@ from app.migrations import migrate
 from tests.support.service import Service
 
 os.environ["KERB_ALLOWED_HOSTS"] = "testserver"  # as the test client calls the service
+os.environ.setdefault("KERB_WORKERS", "1")  # another would only take time to start
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from app.database import Database
+from app.memory import usual_workers
 from app.runs.service import build_run, create_run
 from app.runs.tables import RunRow
 from app.settings import Settings
@@ -50,6 +53,18 @@ def wait_until(condition: Callable[[], object]) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    ("cores", "gigabytes", "workers"), [(1, 64, 1), (2, 24, 2), (32, 64, 2), (2, 8, 2), (2, 7, 1), (1, 1, 1)]
+)
+def test_machines_have_two_workers_if_there_is_room(cores: int, gigabytes: int, workers: int) -> None:
+    assert usual_workers(cores, gigabytes * 10**9) == workers
+
+
+def test_workers_share_the_memory() -> None:
+    one, two = (Settings(workers=workers).memory_of_worker() for workers in (1, 2))
+    assert two == one // 2
 
 
 def test_a_worker_that_cannot_be_started_is_started_later(database: Database, tmp_path: Path) -> None:
