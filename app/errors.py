@@ -34,10 +34,18 @@ import errno
 from collections.abc import Sequence
 from typing import NamedTuple
 
-STORAGE_FAILURES = frozenset(
-    (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE)
-)
-"""The numbers of those `OSError` that are the machine's: no space, no writing, a failing disk, no handles."""
+_MORE_FILES = "Let the service have more files open (ulimit -n)."
+
+STORAGE_FAILURES = {
+    errno.ENOSPC: "Free some space on the disk of the data folder, then try again.",
+    errno.EDQUOT: "Free some of the quota of the service's user, or raise it, then try again.",
+    errno.EFBIG: "Lay the data folder on a file system that takes files as large.",
+    errno.EROFS: "Mount the file system of the data folder for writing, then try again.",
+    errno.EIO: "The disk of the data folder fails; the system's log says more.",
+    errno.EMFILE: _MORE_FILES,
+    errno.ENFILE: _MORE_FILES,
+}
+"""What to do about those `OSError`, by number, that are the machine's, not the file's."""
 
 
 class FieldProblem(NamedTuple):

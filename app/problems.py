@@ -229,9 +229,9 @@ _UNREACHABLE = "The database can't be reached now."
 # By what SQLite says.
 _DATABASE_FAILURES = {
     "is locked": "The database is busy: another process has kept it locked for too long. Try again.",
-    "is full": "The database can't be written: its disk is full.",
+    "is full": "The database can't be written: its disk is full. Free some space there, then try again.",
     "unable to open": "The database can't be opened. Is the data folder there, and can it be written?",
-    "readonly": "The database can't be written: it's read-only.",
+    "readonly": "The database can't be written: it's read-only. Mount its disk for writing, then try again.",
     "disk I/O error": "The database can't be read or written: its disk is full, or fails.",
 }
 
@@ -240,7 +240,8 @@ async def _handle_storage_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, OSError) or error.errno not in STORAGE_FAILURES:
         raise error
     logger.error("files failed method=%s path=%s error=%s", request.method, request.url.path, error)
-    message = f"The service can't write or read its files now: {error.strerror}."
+    advice = STORAGE_FAILURES[error.errno]
+    message = f"The service can't write or read its files now: {error.strerror}. {advice}"
     return problem_response(Unavailable(message), request.url.path)
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.counters import count
 from app.database import Database, utc_now
 from app.datasets.service import DatasetFiles, load_stored
-from app.errors import ArtifactsLost, CheckpointRefused, InvalidDocument, RunError
+from app.errors import STORAGE_FAILURES, ArtifactsLost, CheckpointRefused, InvalidDocument, RunError
 from app.limits import with_time_limit
 from app.runs.artifacts import read_artifact
 from app.runs.files import CONTINUATION, RunFiles, gathering, publish_folder, sync_files
@@ -99,7 +99,9 @@ class TrainingJob:
             raise
         except OSError as error:
             logger.exception("files of a run can't be written or read run=%s", self.run_id)
-            self._fail("storage_failed", f"The run's files can't be written or read: {error.strerror}.", None)
+            advice = STORAGE_FAILURES.get(error.errno or 0, "")
+            message = f"The run's files can't be written or read: {error.strerror}. {advice}".strip()
+            self._fail("storage_failed", message, None)
         except Exception:  # whatever it is, it ends this run and not the worker
             logger.exception("run failed unexpectedly run=%s", self.run_id)
             message = "Training ended with an error that Kerb doesn't know; the worker's log has the details."

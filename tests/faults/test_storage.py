@@ -133,14 +133,14 @@ class TestFullDisk:
         with full(small_disk):
             answers = [client.post("/runs", json=tiny_document()) for _ in range(3)]
             for answer in answers:
-                assert_unavailable(answer, "full")
+                assert_unavailable(answer, "Free some space")
             assert client.get("/runs").json()["items"] == []
         assert client.post("/runs", json=tiny_document()).status_code == 201
 
     def test_an_upload_is_refused_and_leaves_nothing(self, client: TestClient, small_disk: Path) -> None:
         table = b"a,b\n" + b"1,2\n" * 1_000_000
         answer = client.post("/datasets", content=table, headers={"content-type": "text/csv"})
-        assert_unavailable(answer, "No space left")
+        assert_unavailable(answer, "No space left on device. Free some space")
         assert list((small_disk / "datasets").iterdir()) == []
 
     def test_a_conversion_that_fills_the_disk_is_not_the_files_fault(
@@ -148,7 +148,7 @@ class TestFullDisk:
     ) -> None:
         table = b"a,b\n" + b"1,2\n" * 500_000  # 2 MB, and 8 MB as it's stored
         answer = client.post("/datasets", content=table, headers={"content-type": "text/csv"})
-        assert_unavailable(answer, "No space left")
+        assert_unavailable(answer, "No space left on device. Free some space")
         assert list((small_disk / "datasets").iterdir()) == []
 
     def test_a_run_in_training_waits_for_space_and_goes_on(
@@ -198,7 +198,7 @@ class TestFullDisk:
         assert run.status == "failed"
         assert run.error is not None
         assert run.error["code"] == "storage_failed"
-        assert "No space left" in run.error["message"]
+        assert "No space left on device. Free some space" in run.error["message"]
         assert RunFiles(small_disk).runs_with_artifacts() == []
         assert RunFiles(small_disk).unfinished_folders() == []
 
