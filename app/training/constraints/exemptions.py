@@ -34,7 +34,7 @@ def must_hold(
     if breaking:
         held *= 1 - largest_in_rows(lowest, breaking)
     if residuals.may_break is not None:
-        allowed = residuals.may_break(count_true(held > 0))
+        allowed = residuals.may_break(values, held > 0)
         if relief is not None and broken is not None:
             allowed += tf.cast(relief, tf.float64) * tf.nn.relu(broken - allowed)
         if reserve is not None:

@@ -75,5 +75,11 @@ def chosen_method(constraint: Constraint, steady: bool, may_project: bool) -> st
     if equation and constraint.over == "every_sample" and may_project and not steady:
         return "projection"
     counted = isinstance(quantity, ElementsAbove | ActivationSparsity)
-    accuracy = isinstance(quantity, Rate) and quantity.type == "accuracy" and quantity.difference is None
-    return "exact_penalty" if (counted or accuracy) and not steady else "augmented_lagrangian"
+    takes_turns = (
+        isinstance(quantity, Rate)
+        and quantity.difference is None
+        and (
+            quantity.type == "accuracy" or (quantity.type == "precision" and constraint.at_least is not None)
+        )
+    )
+    return "exact_penalty" if (counted or takes_turns) and not steady else "augmented_lagrangian"

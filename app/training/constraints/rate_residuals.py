@@ -8,8 +8,16 @@ import tensorflow as tf
 
 from app.spec.constraints import Constraint
 from app.spec.rates import GroupName, Rate
-from app.training.constraints.residuals import ROUNDING, Matrix, Residuals, negative
+from app.training.constraints.residuals import (
+    ROUNDING,
+    Matrix,
+    Residuals,
+    all_but,
+    at_most_share,
+    negative,
+)
 from app.training.constraints.scales import Scale
+from app.training.constraints.sums import count_true
 from app.training.elements import flat_rows
 from app.training.quantities import decisions, group_column
 from app.training.terms import Batch
@@ -31,22 +39,40 @@ def decided(constraint: Constraint, rate: Rate, of: str, scale: Scale) -> list[R
         }.get(rate.type, tf.ones_like(true))
         if rate.where is None:
             return about
-        return about & (batch.columns[group_column(rate.where)][:, None] > 0.5)
+        return about & (_member(batch, rate.where) > 0.5)
 
     found = []
     if high < 1:
-        found.append(
-            Residuals(margin, counted, may_break=lambda about: tf.math.floor(high * about + ROUNDING))
-        )
+        found.append(Residuals(margin, counted, may_break=at_most_share(high)))
     if low > 0:
-        found.append(
-            Residuals(
-                negative(margin),
-                counted,
-                may_break=lambda about: about - tf.math.ceil(low * about - ROUNDING),
-            )
-        )
+        found.append(Residuals(negative(margin), counted, may_break=all_but(low)))
     return found
+
+
+def precise(constraint: Constraint, rate: Rate, of: str, scale: Scale) -> Residuals:
+    """A precision of at least p: of the decisions that should be negative, (1 − p)/p·TP may be positive.
+
+    TP is the number of true positives, as it is when what must hold is chosen.
+    """
+    low = constraint.allowed.low
+    positive_by = _positive_by(rate, of, scale)
+
+    def distance(batch: Batch) -> tf.Tensor:
+        distances = positive_by(batch)
+        if rate.where is None:
+            return distances
+        # Those of others are neither true nor false positives.
+        return tf.where(_member(batch, rate.where) > 0.5, distances, -tf.abs(distances))
+
+    def counted(batch: Batch) -> tf.Tensor:
+        _, true = decisions(rate, batch.y_pred[of], batch.y_true[of])
+        return ~true if rate.where is None else ~true & (_member(batch, rate.where) > 0.5)
+
+    def false_positives(values: tf.Tensor, about: tf.Tensor) -> tf.Tensor:
+        true_positives = count_true((values > 0) & ~about)
+        return tf.math.floor(true_positives * (1 - low) / low + ROUNDING)
+
+    return Residuals(distance, counted, may_break=false_positives)
 
 
 def _positive_by(rate: Rate, of: str, scale: Scale) -> Matrix:
@@ -95,7 +121,7 @@ SLOPE = 4.0
 
 
 def proxies(constraint: Constraint, rate: Rate, of: str, scale: Scale) -> list[Residuals]:
-    """Rates that no order of single decisions tells: precision, and differences between groups.
+    """Rates that no order of decisions tells: a precision of at most p, and differences between groups.
 
     Multiplied by its denominator, a precision is a mean over samples: precision ≥ p just when the mean of
     `p·(TP + FP) − TP` is at most 0. So is a group's rate, divided by the share of decisions it is of. In the

@@ -25,9 +25,17 @@ from app.spec.constraints import Constraint
 from app.spec.quantities import WeightsOf, WeightSparsity
 from app.spec.rates import Rate
 from app.spec.thresholds import Threshold
-from app.training.constraints.rate_residuals import decided, proxies
-from app.training.constraints.residuals import ROUNDING, Matrix, Residuals, exempt_rows, negative
+from app.training.constraints.rate_residuals import decided, precise, proxies
+from app.training.constraints.residuals import (
+    ROUNDING,
+    Matrix,
+    Residuals,
+    at_most_share,
+    exempt_rows,
+    negative,
+)
 from app.training.constraints.scales import Scale
+from app.training.constraints.sums import count_true
 from app.training.elements import element_values, flat_rows, measured_tensors
 from app.training.quantities import sample_values
 from app.training.terms import Batch
@@ -46,6 +54,9 @@ def residuals_of(constraint: Constraint, of: str | WeightsOf, scale: Scale, samp
     match constraint.quantity:
         case WeightSparsity():
             return []
+        case Rate(type="precision", difference=None) as rate if constraint.at_least is not None:
+            assert isinstance(of, str)
+            return [precise(constraint, rate, of, scale)]
         case Rate() as rate if rate.difference is not None or rate.type == "precision":
             assert isinstance(of, str)
             return proxies(constraint, rate, of, scale)
@@ -91,9 +102,10 @@ def _counted(constraint: Constraint, distance: Matrix, samples: int) -> list[Res
         found.append(_most(distance, high, constraint, rows, samples))
     if low > 0:
         fewest = math.ceil(low - ROUNDING)
+        least = math.ceil(low * samples - ROUNDING)
 
-        def rest(considered: tf.Tensor) -> tf.Tensor:
-            return considered - math.ceil(low * samples - ROUNDING)
+        def rest(_: tf.Tensor, about: tf.Tensor) -> tf.Tensor:
+            return count_true(about) - least
 
         below = negative(distance)
         if constraint.over == "mean":
@@ -108,7 +120,7 @@ def _most(value: Matrix, most: float, constraint: Constraint, rows: int, samples
     if constraint.over != "mean":
         return Residuals(value, may_break_in_row=math.floor(most + ROUNDING), rows_that_may_break=rows)
     total = math.floor(most * samples + ROUNDING)
-    return Residuals(value, may_break=lambda considered: tf.cast(total, tf.float64))
+    return Residuals(value, may_break=lambda *_: tf.constant(total, tf.float64))
 
 
 def _zeros(constraint: Constraint, of: str | WeightsOf, samples: int) -> list[Residuals]:
@@ -129,7 +141,7 @@ def _zeros(constraint: Constraint, of: str | WeightsOf, samples: int) -> list[Re
 def _share(value: Matrix, share: float, constraint: Constraint, rows: int = 0) -> Residuals:
     """At most this share of a sample's, or of all, may be positive."""
     if constraint.over == "mean":
-        return Residuals(value, may_break=lambda considered: tf.math.floor(share * considered + ROUNDING))
+        return Residuals(value, may_break=at_most_share(share))
     return Residuals(value, share_in_row=share, rows_that_may_break=rows)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from app.spec.constraints import Constraint, OverQuantile
+from app.training.constraints.sums import count_true
 from app.training.terms import Batch
 
 ROUNDING = 1e-9
@@ -14,6 +15,10 @@ ROUNDING = 1e-9
 
 Matrix = Callable[[Batch], tf.Tensor]
 """From a batch to `(batch_size, units)`."""
+
+Allowance = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+"""How many residuals of all samples may be positive, float64 `()`, from the values of all,
+`(samples, units)`, and which of them the limit is about, bool of that shape."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,7 @@ class Residuals:
         may_break_in_row: how many of a sample's may be positive.
         must_hold_in_row: how many of a sample's must not be, in place of that; None if that counts.
         share_in_row: the share of a sample's that may be positive, in place of both.
-        may_break: how many of all samples' may be, from the number that the limit is about; None for none.
+        may_break: how many of all samples' may be; None for none.
         gradual: whether more of them may be at first, as what is left must learn to do without the others.
         rows_that_may_break: samples all of whose residuals may be.
         equality: whether they must be 0.
@@ -39,7 +44,7 @@ class Residuals:
     may_break_in_row: int = 0
     must_hold_in_row: int | None = None
     share_in_row: float | None = None
-    may_break: Callable[[tf.Tensor], tf.Tensor] | None = None
+    may_break: Allowance | None = None
     gradual: bool = False
     rows_that_may_break: int = 0
     equality: bool = False
@@ -60,6 +65,16 @@ def exempt_rows(constraint: Constraint, samples: int) -> int:
     if not isinstance(constraint.over, OverQuantile):
         return 0
     return samples - math.ceil(constraint.over.quantile * samples - ROUNDING)
+
+
+def at_most_share(share: float) -> Allowance:
+    """This share of those that the limit is about."""
+    return lambda _, about: tf.math.floor(share * count_true(about) + ROUNDING)
+
+
+def all_but(share: float) -> Allowance:
+    """All that the limit is about, but this share of them."""
+    return lambda _, about: count_true(about) - tf.math.ceil(share * count_true(about) - ROUNDING)
 
 
 def negative(matrix: Matrix) -> Matrix:

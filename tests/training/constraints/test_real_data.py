@@ -72,6 +72,20 @@ def test_accuracy_of_a_group_is_held_where_samples_take_turns_in_being_wrong() -
     assert run.verdicts[0]["verdict"] == "held"
 
 
+def test_a_precision_is_held_at_no_less_recall_than_by_a_moved_threshold() -> None:
+    document = document_of("recall")
+    del document["split"]
+    plain, _ = fit({**document, "constraints": []})
+    run, _ = fit({**document, "constraints": [{"quantity": {"type": "precision"}, "at_least": 0.95}]})
+    y = np.array(document["dataset"]["inline"]["y"]) > 0.5
+    (predicted,) = run.predictions["train"].values()
+    assert precision_at(0.5, predicted, y) >= 0.95
+    assert run.verdicts[0]["verdict"] == "held"
+    (scores,) = plain.predictions["train"].values()
+    moved = min(t for t in scores[y] - 1e-6 if precision_at(t, scores, y) >= 0.95)
+    assert (predicted > 0.5)[y].mean() >= (scores > moved)[y].mean()
+
+
 def test_weights_are_truly_zero() -> None:
     run, _ = fitted("weights")
     kernel = next(v.numpy() for v in run.model.variables if v.path == "hidden/kernel")
