@@ -8,10 +8,9 @@ import math
 from typing import Any, Literal
 
 import numpy as np
-import simdjson
 
 from app.open_inference.datatypes import DATATYPES
-from app.predictions.numbers import count_lists, lists_of, parsed, plain, rectangle
+from app.predictions.numbers import DocumentReader, parsed
 from app.predictions.sessions import Array
 
 
@@ -24,38 +23,36 @@ def read_tensors(body: bytes) -> dict[str, Any] | None:
     return parsed(body, _read)
 
 
-def _read(document: Any) -> tuple[dict[str, Any], int] | None:
+def _read(document: Any, reader: DocumentReader) -> dict[str, Any] | None:
     names = list(document)
-    content = {name: plain(document[name]) for name in names if name != "inputs"}
+    content = {name: reader.plain(document[name]) for name in names if name != "inputs"}
     if len(content) != len(names) - 1:
         return None
-    lists = 1 + count_lists(content)
+    reader.lists += 1
     tensors = []
     for place in range(len(document["inputs"])):
         tensor = document["inputs"][place]
         fields = list(tensor)
-        read = {field: plain(tensor[field]) for field in fields if field != "data"}
-        lists += count_lists(read)
+        read = {field: reader.plain(tensor[field]) for field in fields if field != "data"}
         if "data" in fields:
-            read["data"] = data = _numbers(tensor["data"], read["shape"], read["datatype"])
-            lists += lists_of(data)
+            read["data"] = _numbers(tensor["data"], read["shape"], read["datatype"], reader)
         if len(read) != len(fields):
             return None
         tensors.append(read)
-    return {**content, "inputs": tensors}, lists
+    return {**content, "inputs": tensors}
 
 
-def _numbers(data: Any, shape: list[int], datatype: str) -> Array:
+def _numbers(data: Any, shape: list[int], datatype: str, reader: DocumentReader) -> Array:
     """Numbers in a row or of a shape, as an array of a datatype.
 
     Raises:
-        ValueError, TypeError: they aren't such.
+        ValueError, TypeError, RuntimeError, LookupError, OverflowError: they aren't such.
     """
     dtype = DATATYPES.get(datatype)
-    if dtype is None or dtype.kind not in "fiu" or not isinstance(data, simdjson.Array):
+    if dtype is None or dtype.kind not in "fiu":
         raise TypeError
     kind: Literal["d", "i", "u"] = "d" if dtype.kind == "f" else "u" if dtype.kind == "u" else "i"
-    numbers = rectangle(data, kind)
+    numbers = reader.array(data, kind)
     if numbers.shape not in ((math.prod(shape),), tuple(shape)):
         raise ValueError
     with np.errstate(over="ignore"):

@@ -11,6 +11,8 @@ from typing import Any, Literal
 import numpy as np
 import simdjson
 
+from app.predictions.rectangles import lists_of, rectangle
+from app.predictions.regions import Region, cut_out, read_region
 from app.predictions.sessions import Array, ModelInput
 
 LEAST_BYTES = 4096
@@ -18,8 +20,6 @@ LEAST_BYTES = 4096
 
 NUMBER_FIELDS = ("instances", "inputs", "columns")
 """The fields of a document that may hold rectangles of numbers, by themselves or by name."""
-
-_DTYPES = {"d": np.dtype(np.float64), "i": np.dtype(np.int64), "u": np.dtype(np.uint64)}
 
 _EXACT = float(2**53)
 """Whole numbers up to here are float64's, each by itself."""
@@ -34,91 +34,100 @@ def read_numbers(body: bytes) -> dict[str, Any] | None:
     return parsed(body, _read)
 
 
-def parsed(body: bytes, read: Callable[[Any], tuple[dict[str, Any], int] | None]) -> dict[str, Any] | None:
+def parsed(
+    body: bytes, read: "Callable[[Any, DocumentReader], dict[str, Any] | None]"
+) -> dict[str, Any] | None:
     """What is read of a document by simdjson; None where the longer way must look.
 
     Args:
         body: text that may be JSON.
-        read: gets simdjson's object; gives what is in it, and how many lists that were in all, or None.
+        read: gets simdjson's object, and what reads its values; gives what is in it, or None.
     """
     if not body.startswith(b"{"):  # simdjson would pass over a byte order mark, which isn't JSON
         return None
+    rest, regions = cut_out(body)
+    reader = DocumentReader(body, regions)
     try:
-        document = simdjson.Parser().parse(body)
-        found = read(document) if isinstance(document, simdjson.Object) else None
+        document = simdjson.Parser().parse(rest)
+        found = read(document, reader) if isinstance(document, simdjson.Object) else None
     # simdjson's errors: not JSON, a number too large, no number; nested too deeply; text that isn't UTF-8;
     # no such place or field.
     except (ValueError, TypeError, RuntimeError, LookupError, OverflowError):
         return None
     # A bracket more than counted is one in a text, or a list where a number belongs.
-    return found[0] if found is not None and found[1] == body.count(b"[") else None
+    is_whole = reader.lists == rest.count(b"[") and reader.regions_read == len(regions)
+    return found if is_whole else None
 
 
-def _read(document: Any) -> tuple[dict[str, Any], int] | None:
+class DocumentReader:
+    """Reads values of simdjson's, and counts what it has read.
+
+    Args:
+        body: that holds the document.
+        regions: arrays that were cut out of it, by the text in their place.
+
+    Attributes:
+        lists: how many lists were read.
+        regions_read: how many of the regions.
+    """
+
+    def __init__(self, body: bytes, regions: Mapping[str, Region]) -> None:
+        self._body = body
+        self._regions = regions
+        self.lists = 0
+        self.regions_read = 0
+
+    def plain(self, value: Any) -> Any:
+        """A value as Python's own."""
+        if isinstance(value, simdjson.Array):
+            value = value.as_list()
+        elif isinstance(value, simdjson.Object):
+            value = value.as_dict()
+        self.lists += _count_lists(value)
+        return value
+
+    def is_array(self, value: Any) -> bool:
+        """Whether a value is a list, or stands for one."""
+        return isinstance(value, simdjson.Array) or (isinstance(value, str) and value in self._regions)
+
+    def array(self, value: Any, kind: Literal["d", "i", "u"] = "d") -> Array:
+        """Nested lists, all lists of a depth equally long, as an array; `kind` as `rectangle` has it.
+
+        Raises:
+            ValueError, TypeError, RuntimeError, LookupError, OverflowError: it's none.
+        """
+        if isinstance(value, str):
+            self.regions_read += 1
+            return read_region(self._body, self._regions[value], kind)
+        array = rectangle(value, kind)
+        self.lists += lists_of(array)
+        return array
+
+
+def _read(document: Any, reader: DocumentReader) -> dict[str, Any] | None:
     names = list(document)
     content: dict[str, Any] = {}
-    lists = 0
     for name in names:
         value = document[name]
         if name not in NUMBER_FIELDS:
-            content[name] = told = plain(value)
-            lists += count_lists(told)
-        elif isinstance(value, simdjson.Array):
-            content[name] = array = rectangle(value)
-            lists += lists_of(array)
+            content[name] = reader.plain(value)
+        elif reader.is_array(value):
+            content[name] = reader.array(value)
         elif not isinstance(value, simdjson.Object):
             return None
         else:
             keys = list(value)
-            content[name] = arrays = {key: rectangle(value[key]) for key in keys}
-            lists += sum(map(lists_of, arrays.values()))
+            content[name] = arrays = {key: reader.array(value[key]) for key in keys}
             if len(arrays) != len(keys):
                 return None
-    return (content, lists) if len(content) == len(names) else None
+    return content if len(content) == len(names) else None
 
 
-def plain(value: Any) -> Any:
-    """A value of simdjson's as Python's own."""
-    if isinstance(value, simdjson.Array):
-        return value.as_list()
-    return value.as_dict() if isinstance(value, simdjson.Object) else value
-
-
-def count_lists(value: Any) -> int:
+def _count_lists(value: Any) -> int:
     """How many lists are in a value, itself included."""
     if isinstance(value, dict):
-        return sum(map(count_lists, value.values()))
-    return 1 + sum(map(count_lists, value)) if isinstance(value, list) else 0
-
-
-def rectangle(values: Any, kind: Literal["d", "i", "u"] = "d") -> Array:
-    """Nested lists, all lists of a depth equally long, as an array.
-
-    Args:
-        values: simdjson's array.
-        kind: of the numbers: `d` for float64; `i` and `u` for int64 and uint64, where all are whole.
-    """
-    if not isinstance(values, simdjson.Array):
-        raise TypeError("Expected a list.")
-    shape = [len(values)]
-    level: Sequence[Any] = values
-    first: Any = values[0]
-    while isinstance(first, simdjson.Array):
-        (length,) = set(map(len, level))
-        shape.append(length)
-        first = first[0]
-        if isinstance(first, simdjson.Array):
-            level = [inner for outer in level for inner in outer]
-    return np.frombuffer(values.as_buffer(of_type=kind), _DTYPES[kind]).reshape(shape)
-
-
-def lists_of(array: Array) -> int:
-    """How many lists an array was."""
-    lists, rows = 1, 1
-    for length in array.shape[:-1]:
-        rows *= length
-        lists += rows
-    return lists
+        return sum(map(_count_lists, value.values()))
+    return 1 + sum(map(_count_lists, value)) if isinstance(value, list) else 0
 
 
 def fit_numbers(

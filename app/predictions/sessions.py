@@ -31,6 +31,12 @@ ACTIVATIONS_FILE = "activations.onnx"
 QUICK_SECONDS = 0.001
 """Longest scoring that other requests may have to wait for."""
 
+PART_ELEMENTS = 32 * 1024
+"""As many input elements are scored at once: what the layers put out then stays in the processor's caches."""
+
+LEAST_PART_ROWS = 64
+"""As many samples at least, so that a call costs little."""
+
 _PROBE_ELEMENTS = 1024
 """How many input elements a model is timed with, besides a single sample."""
 
@@ -89,7 +95,20 @@ class ServedModel:
         Raises:
             InvalidDocument: the model can't take these numbers, such as an index beyond an embedding.
         """
-        return _run(self.session, self.output_names, inputs)
+        rows = len(next(iter(inputs.values())))
+        size = sum(array.size for array in inputs.values())
+        if size <= PART_ELEMENTS:
+            return _run(self.session, self.output_names, inputs)
+        step = max(LEAST_PART_ROWS, rows * PART_ELEMENTS // size)
+        parts = [
+            _run(
+                self.session,
+                self.output_names,
+                {name: array[start : start + step] for name, array in inputs.items()},
+            )
+            for start in range(0, rows, step)
+        ]
+        return {name: np.concatenate([part[name] for part in parts]) for name in self.output_names}
 
     def activations(self, layers: Sequence[str], inputs: Mapping[str, Array]) -> dict[str, Array]:
         """What some of the signature's layers put out, by layer, each (n, …), for the same inputs.

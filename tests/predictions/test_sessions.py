@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from app.errors import InvalidDocument
-from app.predictions.sessions import ModelCache, open_model
+from app.predictions.sessions import PART_ELEMENTS, ModelCache, open_model
 from app.runs.files import publish_folder
 
 ROWS = np.float32([[1, 2], [3, 4]])
@@ -19,6 +19,17 @@ def test_a_model_predicts_by_name(tmp_path: Path, save_sum_and_product: Callable
     assert list(outputs) == ["sum", "product"]
     assert_array_equal(outputs["sum"], ROWS + ROWS)
     assert_array_equal(outputs["product"], ROWS * ROWS)
+
+
+def test_many_instances_are_scored_in_parts(
+    tmp_path: Path, save_sum_and_product: Callable[[Path], None]
+) -> None:
+    save_sum_and_product(tmp_path)
+    rows = np.random.default_rng(0).normal(size=(3 * PART_ELEMENTS // 4 + 1, 2)).astype(np.float32)
+    outputs = open_model(tmp_path).predict({"a": rows, "b": rows[::-1]})
+    assert list(outputs) == ["sum", "product"]
+    assert_array_equal(outputs["sum"], rows + rows[::-1])
+    assert_array_equal(outputs["product"], rows * rows[::-1])
 
 
 def test_what_the_model_cannot_compute_is_the_clients_mistake(
