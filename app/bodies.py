@@ -5,6 +5,7 @@ document; so FastAPI doesn't see a body parameter, and what it would have descri
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from io import BytesIO
 from typing import Any
 
 import orjson
@@ -97,14 +98,14 @@ async def _read_rest(request: Request, most_bytes: int) -> bytes:
     body, more = await _next_chunk(request)
     if not more and len(body) <= most_bytes:  # as of most requests
         return body
-    chunks, received = [body], len(body)
+    whole = BytesIO()  # grows where it is; parts that are joined at last would need memory twice
+    received = whole.write(body)
     while more and received <= most_bytes:
         body, more = await _next_chunk(request)
-        received += len(body)
-        chunks.append(body)
+        received += whole.write(body)
     if received > most_bytes:
         raise _too_large(most_bytes)
-    return b"".join(chunks)
+    return whole.getvalue()
 
 
 async def body_chunks(request: Request, most_bytes: int) -> AsyncIterator[bytes]:
