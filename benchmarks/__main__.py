@@ -41,6 +41,13 @@ def memory() -> list[Row]:
     return memory.rows()
 
 
+def uploads() -> list[Row]:
+    """Files of 500 MB over HTTP against pyarrow."""
+    from benchmarks import uploads
+
+    return uploads.rows()
+
+
 def constraints() -> list[Row]:
     """Declared limits against fixed weights."""
     from benchmarks import constraints
@@ -54,6 +61,7 @@ BENCHMARKS: dict[str, tuple[str, Callable[[], list[Row]]]] = {
     "sweep": ("A sweep of 360 runs over HTTP", sweep),
     "predict": ("Predictions over HTTP", predict),
     "memory": ("Memory of the API", memory),
+    "uploads": ("Uploads of 500 MB", uploads),
     "constraints": ("Declared limits against the best of twenty penalty weights", constraints),
 }
 """Each benchmark's title and what measures it; imported only when it's asked for."""

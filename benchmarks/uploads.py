@@ -1,0 +1,173 @@
+"""Uploads of 500 MB over HTTP against pyarrow reading the same file, and the API's memory meanwhile.
+
+Each is measured some times in turn, with the file in the system's cache and all of pyarrow's threads; the
+medians count. Client and service share the machine's cores. What SHA-256 alone takes of the file is noted: an
+upload needs it, it's done on one core whatever the machine has, and reading doesn't need it.
+"""
+
+import hashlib
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from http.client import HTTPConnection
+from pathlib import Path
+from statistics import median
+from typing import Any, NamedTuple
+
+import httpx
+import numpy as np
+import pyarrow
+from pyarrow import csv, parquet
+
+from app.datasets.converter import Converter
+from app.datasets.size import DatasetSize
+from benchmarks.predict import (
+    Server,
+    free_port,
+    kerb_body,
+    kerb_command,
+    kerb_environment,
+    resident_megabytes,
+    running,
+)
+from benchmarks.table import Row
+
+ROUNDS = 5
+GOAL = 0.5
+MOST_MEGABYTES = 200.0
+BLOCK_BYTES = 1024 * 1024
+
+ANY_SIZE = DatasetSize(10**10, 10**12, 10**12)
+MEMORY_BYTES = 4 * 1024**3
+
+
+class File(NamedTuple):
+    """A file that is uploaded.
+
+    Attributes:
+        form: as in the table.
+        media_type: as in the request.
+        samples: rows that make about 500 MB.
+        columns: of random numbers, besides one of integers and one of texts.
+        write: makes the file of a table.
+        read: pyarrow's fastest way to read it.
+    """
+
+    form: str
+    media_type: str
+    samples: int
+    columns: int
+    write: Callable[[Any, Path], None]
+    read: Callable[[Path], Any]
+
+
+FILES = (
+    File("csv", "text/csv", 3_000_000, 8, csv.write_csv, csv.read_csv),
+    File("parquet", "application/vnd.apache.parquet", 6_500_000, 10, parquet.write_table, parquet.read_table),
+)
+
+
+def rows() -> list[Row]:
+    """Measures them; takes a minute or two, and 3 GB of the temporary folder."""
+    measured: list[Row] = []
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        server = Server("Kerb", free_port(), "/datasets", "/healthz", kerb_body)
+        command = kerb_command(server.port, folder / "data")
+        with running(server, command, kerb_environment()) as process, Peak(process.pid) as peak:
+            for file in FILES:
+                path = folder / f"file.{file.form}"
+                file.write(table(file.samples, file.columns), path)
+                measured += _compare(file, path, server.port, folder)
+                path.unlink()
+    return [*measured, Row("API's memory at most", peak.megabytes, MOST_MEGABYTES, at_most=True, unit="MB")]
+
+
+def table(samples: int, columns: int) -> Any:
+    """Random numbers, integers and texts."""
+    chance = np.random.default_rng(0)
+    numbers = {f"c{column}": chance.normal(size=samples) for column in range(columns)}
+    cities = chance.choice(["Rome", "Oslo", "Bern"], samples)
+    return pyarrow.table({**numbers, "k": chance.integers(0, 50, samples), "city": cities})
+
+
+def _compare(file: File, path: Path, port: int, folder: Path) -> list[Row]:
+    ways: dict[str, Callable[[], object]] = {
+        "pyarrow": lambda: file.read(path),
+        "uploaded": lambda: upload(path, file.media_type, port),
+        "converted": lambda: convert(path, file.form, folder),
+        "hashed": lambda: hash_alone(path),
+    }
+    seconds: dict[str, list[float]] = {way: [] for way in ways}
+    for _ in range(ROUNDS):
+        for way, work in ways.items():
+            started = time.perf_counter()
+            found = work()
+            seconds[way].append(time.perf_counter() - started)
+            if way == "uploaded":
+                httpx.delete(f"http://127.0.0.1:{port}/datasets/{found}").raise_for_status()
+    took = {way: median(times) for way, times in seconds.items()}
+    size = f"{path.stat().st_size / 1e6:.0f} MB of {file.form}"
+    note = f"pyarrow {took['pyarrow']:.2f} s, {{:.2f}} s; SHA-256 alone {took['hashed']:.2f} s"
+    reading = took["pyarrow"]
+    return [
+        Row(f"{size} {way}, speed against pyarrow's", reading / took[way], GOAL, note=note.format(took[way]))
+        for way in ("uploaded", "converted")
+    ]
+
+
+def upload(path: Path, media_type: str, port: int) -> str:
+    """Posts a file; the dataset's id."""
+    connection = HTTPConnection("127.0.0.1", port, blocksize=BLOCK_BYTES)
+    with path.open("rb") as file:
+        headers = {"Content-Type": media_type, "Content-Length": str(path.stat().st_size)}
+        connection.request("POST", "/datasets", file, headers)
+        answer = connection.getresponse()
+        assert answer.status == 201, answer.read()
+        dataset_id = answer.headers["Location"].rpartition("/")[2]
+    connection.close()
+    return dataset_id
+
+
+def convert(path: Path, form: str, folder: Path) -> None:
+    """What the service does with a file that is there as a whole, its process's start included."""
+    with tempfile.TemporaryDirectory(dir=folder) as target:
+        converter = Converter(form, path, Path(target), ANY_SIZE, MEMORY_BYTES)
+        try:
+            converter.finish()
+            converter.found()
+        finally:
+            converter.close()
+
+
+def hash_alone(path: Path) -> None:
+    """SHA-256 of a file."""
+    with path.open("rb") as file:
+        hashlib.file_digest(file, "sha256")
+
+
+class Peak:
+    """The most memory that a process has, from when the block is entered.
+
+    Args:
+        pid: of the process.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self.megabytes = 0.0
+        self._pid = pid
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+
+    def __enter__(self) -> "Peak":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._ended.wait(0.02):
+            self.megabytes = max(self.megabytes, resident_megabytes(self._pid))
