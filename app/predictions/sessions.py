@@ -95,10 +95,10 @@ class ServedModel:
         Raises:
             InvalidDocument: the model can't take these numbers, such as an index beyond an embedding.
         """
-        rows = len(next(iter(inputs.values())))
         size = sum(array.size for array in inputs.values())
         if size <= PART_ELEMENTS:
             return _run(self.session, self.output_names, inputs)
+        rows = len(next(iter(inputs.values())))
         step = max(LEAST_PART_ROWS, rows * PART_ELEMENTS // size)
         parts = [
             _run(
