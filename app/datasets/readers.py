@@ -114,7 +114,7 @@ def _wrong_line(path: Path) -> str | None:
 
 def _open_parquet(path: Path) -> Table:
     try:
-        file = parquet.ParquetFile(path, memory_map=True)
+        file = parquet.ParquetFile(path, memory_map=True, page_checksum_verification=True)
     except (pyarrow.ArrowException, OSError) as error:
         raise BrokenFile(f"Expected a Parquet file; received one whose end can't be read: {error}") from error
     return file.schema_arrow, _parquet_batches(file)

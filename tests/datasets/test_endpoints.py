@@ -231,6 +231,16 @@ def with_broken_group() -> bytes:
     return bytes(content)
 
 
+def with_changed_number() -> bytes:
+    """Parquet with checksums of its pages, and another number in the second row group than was written."""
+    sink = io.BytesIO()
+    table = pyarrow.table({"x": np.arange(1000.0)})
+    parquet.write_table(
+        table, sink, row_group_size=500, compression="none", use_dictionary=False, write_page_checksum=True
+    )
+    return sink.getvalue().replace(np.float64(700).tobytes(), np.float64(701.5).tobytes(), 1)
+
+
 @pytest.mark.parametrize(
     ("form", "content", "message"),
     [
@@ -241,6 +251,7 @@ def with_broken_group() -> bytes:
         ("csv", b'a,b\n"1\n2",2\n\n1\n', "2 values in line 5; received 1"),
         ("parquet", b"PAR1", "Parquet"),
         ("parquet", with_broken_group(), "row group 1"),
+        ("parquet", with_changed_number(), "row group 1"),
         ("arrow", as_arrow(stream=False)[:-200], "Arrow"),
         ("arrow", b"what is this", "Arrow"),
         ("json", b'[{"a": 1}, {"a": "x"}]', "row 1"),
