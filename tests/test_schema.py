@@ -120,7 +120,9 @@ class Schemathesis:
         found = re.search(r"\d+ generated.*", done.stdout)
         cases = found[0] if found else "no cases"
         print(f"{what}: {cases}, {time.monotonic() - started:.0f} s, exit code {done.returncode}", flush=True)
-        return done.stdout[-20_000:] + done.stderr if done.returncode else ""
+        wrong = done.stdout[-20_000:] + done.stderr if done.returncode else ""
+        print(wrong, end="", flush=True)  # at once, as the others may take long yet
+        return wrong
 
 
 def operations() -> list[str]:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BeforeValidator
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, Response, StreamingResponse
 
@@ -34,6 +34,14 @@ router = APIRouter(tags=["runs"])
 
 MOST_EPOCHS = 2**31 - 1
 
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+
+
+def _written_out(text: str) -> str:
+    if not _DATE.match(text):  # a number would be taken for seconds since 1970, 20260131 as well
+        raise ValueError("a moment such as 2026-01-31T12:00:00Z")
+    return text
+
 
 def _in_utc(moment: datetime) -> datetime:
     try:
@@ -55,7 +63,7 @@ def _ids(text: str) -> str:
 
 
 Ids = Annotated[str, AfterValidator(_ids)]
-Moment = Annotated[datetime, AfterValidator(_in_utc)]
+Moment = Annotated[datetime, BeforeValidator(_written_out), AfterValidator(_in_utc)]
 Tag = Annotated[str, AfterValidator(_tag)]
 
 

@@ -279,6 +279,8 @@ class TestListing:
             ("limit", "many"),
             ("after", "run_1' OR 1=1"),
             ("created_after", "yesterday"),
+            ("created_after", "20260131"),
+            ("created_before", "0"),
             ("created_before", "0001-01-01T00:00:00+23:00"),
         ],
     )
