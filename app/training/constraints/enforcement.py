@@ -267,7 +267,9 @@ class Enforcement:
         )
         limits = [
             [
-                movement.moved(limit, residuals, movement.measured_by(limit, own, s, sets_in), good, moment)
+                movement.moved(
+                    limit, residuals, movement.measured_by(limit, residuals, own, s, sets_in), good, moment
+                )
                 for residuals, own, s in zip(limit.residuals, states, found, strict=True)
             ]
             for limit, states, found, good in zip(self.limits, limits, strengths, held, strict=True)

@@ -28,11 +28,16 @@ LEAST_SIZE = 1e-3
 GROWTH, MOST_GROWTH = 0.3, 1000.0
 """Of ρ, while a violation doesn't fall, in an epoch in which λ moves all the way by ρ·e; and in all."""
 
-FIRST_WEIGHT = 0.1
-"""The weight that an exact penalty begins with, over what ρ makes of residuals of the usual size."""
+FIRST_WEIGHT, RISING, FALLING = 0.1, 1.04, 0.99
+"""The weight that an exact penalty begins with, over what ρ makes of residuals of the usual size; its factors
+after an epoch that breaks the limit and after one that holds it."""
 
-RISING, FALLING = 1.04, 0.99
-"""Of that weight, after an epoch that breaks the limit and after one that holds it."""
+FIRST_WEIGHT_IN_TURNS, FALLING_IN_TURNS = 0.3, 0.92
+"""The same where samples take turns in breaking the limit. The weight then rises the more slowly the fewer of
+them do: soon it is too large for the loss, long before it stops the last of them."""
+
+LEAST_RISE = 0.25
+"""Of the pace at which it rises, however few they are."""
 
 BEHIND = 0.05
 """Of the residuals, as many may lag behind a gradual limit before its weight rises."""
@@ -94,7 +99,8 @@ def initial(residuals: Residuals, shape: tuple[int, int], price: float) -> State
         "mean": tf.zeros((2,)),
         "reserve": tf.constant(0.0, tf.float64),
     }
-    return {**state, "broken": tf.constant(0.0, tf.float64)} if residuals.gradual else state
+    remembers = residuals.gradual or residuals.takes_turns
+    return {**state, "broken": tf.constant(0.0, tf.float64)} if remembers else state
 
 
 def observed(limit: Limit, residuals: Residuals, own: State, measured: State, moment: Moment) -> State:
@@ -160,10 +166,15 @@ def _size_of(values: tf.Tensor, held: tf.Tensor) -> tf.Tensor:
     return tf.maximum(tf.sqrt(mean_square), LEAST_SIZE)
 
 
-def measured_by(limit: Limit, own: State, strength: tf.Tensor, sets_in: tf.Tensor) -> State:
+def measured_by(
+    limit: Limit, residuals: Residuals, own: State, strength: tf.Tensor, sets_in: tf.Tensor
+) -> State:
     """The state with ρ, or the weight of an exact penalty, as it was measured when the limits set in."""
     measured, curvature = strength[0], strength[1]
-    first = FIRST_WEIGHT * measured * own["size"] if limit.method == "exact_penalty" else measured
+    first = measured
+    if limit.method == "exact_penalty":
+        share = FIRST_WEIGHT_IN_TURNS if residuals.takes_turns else FIRST_WEIGHT
+        first = share * measured * own["size"]
     now = tf.where(sets_in, first, own["strength"])
     return {**own, "strength": now, "measured": measured, "curvature": curvature}
 
@@ -183,14 +194,21 @@ def moved(limit: Limit, residuals: Residuals, own: State, good: tf.Tensor, momen
 def _weighed(limit: Limit, residuals: Residuals, own: State, good: tf.Tensor, moment: Moment) -> State:
     """The weight of an exact penalty, and the running mean of what it pushes with."""
     values = own["residual"]
+    behind = count_true((values - own["margin"]) * own["held"] > 0)
     if limit.gradual:
-        behind = count_true((values - own["margin"]) * own["held"] > 0)
         in_time = behind <= BEHIND * tf.cast(tf.size(values), tf.float64)
         good = tf.where(moment.relief > 0, in_time, good)
-    strength = own["strength"] * tf.where(good, FALLING, RISING)
+    rising, falling, more = RISING, FALLING, {}
+    if residuals.takes_turns:
+        first = tf.where(moment.sets_in, behind, own["broken"])
+        pace = tf.clip_by_value(tf.math.divide_no_nan(behind, first), LEAST_RISE, 1.0)
+        rising, falling = tf.pow(RISING, tf.cast(pace, tf.float32)), FALLING_IN_TURNS
+        more = {"broken": first}
+    strength = own["strength"] * tf.where(good, falling, rising)
     breaks = tf.sign(values) if residuals.equality else tf.cast(values > 0, tf.float32)
     force = FORCE_DECAY * own["multiplier"] + (1 - FORCE_DECAY) * strength * breaks
-    return {"multiplier": force * own["held"], "strength": strength, "reserve": _reserved(own, good, moment)}
+    reserve = _reserved(own, good, moment)
+    return {"multiplier": force * own["held"], "strength": strength, "reserve": reserve, **more}
 
 
 def _reserved(own: State, good: tf.Tensor, moment: Moment) -> tf.Tensor:

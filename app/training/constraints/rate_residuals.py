@@ -41,11 +41,12 @@ def decided(constraint: Constraint, rate: Rate, of: str, scale: Scale) -> list[R
             return about
         return about & (_member(batch, rate.where) > 0.5)
 
+    turns = rate.type == "accuracy"
     found = []
     if high < 1:
-        found.append(Residuals(margin, counted, may_break=at_most_share(high)))
+        found.append(Residuals(margin, counted, may_break=at_most_share(high), takes_turns=turns))
     if low > 0:
-        found.append(Residuals(negative(margin), counted, may_break=all_but(low)))
+        found.append(Residuals(negative(margin), counted, may_break=all_but(low), takes_turns=turns))
     return found
 
 

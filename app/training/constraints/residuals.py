@@ -33,6 +33,7 @@ class Residuals:
         share_in_row: the share of a sample's that may be positive, in place of both.
         may_break: how many of all samples' may be; None for none.
         gradual: whether more of them may be at first, as what is left must learn to do without the others.
+        takes_turns: whether those near their limit break it by turns, so that a weight must rise slowly.
         rows_that_may_break: samples all of whose residuals may be.
         equality: whether they must be 0.
         aggregate: whether their mean over the samples is meant, and not each of them.
@@ -46,6 +47,7 @@ class Residuals:
     share_in_row: float | None = None
     may_break: Allowance | None = None
     gradual: bool = False
+    takes_turns: bool = False
     rows_that_may_break: int = 0
     equality: bool = False
     aggregate: bool = False
