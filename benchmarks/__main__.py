@@ -48,6 +48,13 @@ def uploads() -> list[Row]:
     return uploads.rows()
 
 
+def limits() -> list[Row]:
+    """Epochs a second with declared limits against those without."""
+    from benchmarks import limits
+
+    return limits.rows()
+
+
 def constraints() -> list[Row]:
     """Declared limits against fixed weights."""
     from benchmarks import constraints
@@ -57,6 +64,7 @@ def constraints() -> list[Row]:
 
 BENCHMARKS: dict[str, tuple[str, Callable[[], list[Row]]]] = {
     "training": ("Training, epochs a second (compilation not counted)", training),
+    "limits": ("Training with a declared limit against without, epochs a second", limits),
     "service": ("A run in a warm service", service),
     "sweep": ("A sweep of 360 runs over HTTP", sweep),
     "predict": ("Predictions over HTTP", predict),
