@@ -9,6 +9,7 @@ from app.spec.names import distinct
 from app.spec.quantities import ActivationSparsity, ElementsAbove, Linear, WeightsOf, WeightSparsity
 from app.spec.rates import Rate
 from app.training.constraints.limit import Limit
+from app.training.constraints.rate_residuals import limits_false_positives
 from app.training.constraints.residual_building import residuals_of
 from app.training.constraints.scales import Scale, scale_of
 from app.training.penalties import layers_of, measured
@@ -75,11 +76,6 @@ def chosen_method(constraint: Constraint, steady: bool, may_project: bool) -> st
     if equation and constraint.over == "every_sample" and may_project and not steady:
         return "projection"
     counted = isinstance(quantity, ElementsAbove | ActivationSparsity)
-    takes_turns = (
-        isinstance(quantity, Rate)
-        and quantity.difference is None
-        and (
-            quantity.type == "accuracy" or (quantity.type == "precision" and constraint.at_least is not None)
-        )
-    )
-    return "exact_penalty" if (counted or takes_turns) and not steady else "augmented_lagrangian"
+    accuracy = isinstance(quantity, Rate) and quantity.type == "accuracy" and quantity.difference is None
+    ordered = counted or accuracy or limits_false_positives(constraint)
+    return "exact_penalty" if ordered and not steady else "augmented_lagrangian"

@@ -50,6 +50,13 @@ def decided(constraint: Constraint, rate: Rate, of: str, scale: Scale) -> list[R
     return found
 
 
+def limits_false_positives(constraint: Constraint) -> bool:
+    """Whether it's a precision of at least p, which `precise` holds by the order of decisions."""
+    quantity = constraint.quantity
+    is_precision = isinstance(quantity, Rate) and quantity.type == "precision" and quantity.difference is None
+    return is_precision and constraint.at_least is not None
+
+
 def precise(constraint: Constraint, rate: Rate, of: str, scale: Scale) -> Residuals:
     """A precision of at least p: of the decisions that should be negative, (1 − p)/p·TP may be positive.
 

@@ -25,7 +25,7 @@ from app.spec.constraints import Constraint
 from app.spec.quantities import WeightsOf, WeightSparsity
 from app.spec.rates import Rate
 from app.spec.thresholds import Threshold
-from app.training.constraints.rate_residuals import decided, precise, proxies
+from app.training.constraints.rate_residuals import decided, limits_false_positives, precise, proxies
 from app.training.constraints.residuals import (
     ROUNDING,
     Matrix,
@@ -54,7 +54,7 @@ def residuals_of(constraint: Constraint, of: str | WeightsOf, scale: Scale, samp
     match constraint.quantity:
         case WeightSparsity():
             return []
-        case Rate(type="precision", difference=None) as rate if constraint.at_least is not None:
+        case Rate() as rate if limits_false_positives(constraint):
             assert isinstance(of, str)
             return [precise(constraint, rate, of, scale)]
         case Rate() as rate if rate.difference is not None or rate.type == "precision":
