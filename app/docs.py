@@ -1,22 +1,36 @@
-"""`/openapi.json`, and `/docs`, which shows it with a policy that lets its own scripts run and no others."""
+"""`/openapi.json`, and `/docs`, which shows it: with files of the service's own, so that it needs no network,
+and a policy that lets these run and no others.
+"""
 
 import base64
 import hashlib
 import re
+from collections.abc import Awaitable, Callable
+from importlib.resources import files
+from pathlib import Path
 
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, Response
 
 from app.bodies import json_answer
 
-_SOURCE = "https://cdn.jsdelivr.net"
+SCRIPT, STYLE, ICON = PAGE_FILES = ("swagger-ui-bundle.js", "swagger-ui.css", "favicon.png")
+"""What the page loads, below its own path."""
+
 _INLINE = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
 
 def add_docs(app: FastAPI) -> None:
     """Adds both."""
-    page = bytes(get_swagger_ui_html(openapi_url="openapi.json", title=app.title).body)
+    html = get_swagger_ui_html(
+        openapi_url="openapi.json",
+        title=app.title,
+        swagger_js_url=f"docs/{SCRIPT}",
+        swagger_css_url=f"docs/{STYLE}",
+        swagger_favicon_url=f"docs/{ICON}",
+    )
+    page = bytes(html.body)
     headers = {"Content-Security-Policy": _policy(page.decode())}
 
     async def get_docs() -> HTMLResponse:
@@ -27,6 +41,18 @@ def add_docs(app: FastAPI) -> None:
 
     app.add_api_route("/docs", get_docs, include_in_schema=False, response_class=HTMLResponse)
     app.add_api_route("/openapi.json", get_document, include_in_schema=False, response_class=Response)
+    folder = Path(str(files("fastapi_offline"))) / "static"
+    for name in PAGE_FILES:
+        app.add_api_route(
+            f"/docs/{name}", _sender(folder / name), include_in_schema=False, response_class=FileResponse
+        )
+
+
+def _sender(path: Path) -> Callable[[], Awaitable[FileResponse]]:
+    async def send() -> FileResponse:
+        return FileResponse(path)
+
+    return send
 
 
 def _policy(page: str) -> str:
@@ -35,9 +61,9 @@ def _policy(page: str) -> str:
     return "; ".join(
         (
             "default-src 'none'",
-            f"script-src {_SOURCE} {inline}",
-            f"style-src {_SOURCE} 'unsafe-inline'",
-            "img-src data: https://fastapi.tiangolo.com",
+            f"script-src 'self' {inline}",
+            "style-src 'self' 'unsafe-inline'",
+            "img-src 'self' data:",
             "connect-src 'self'",
             "base-uri 'none'",
             "frame-ancestors 'none'",

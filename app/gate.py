@@ -4,6 +4,7 @@ from fastapi import FastAPI
 from sqlalchemy.exc import OperationalError, TimeoutError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.docs import PAGE_FILES
 from app.errors import KerbError, TooMany, Unauthenticated
 from app.keys.keyring import Keyring
 from app.keys.service import OPEN, Access
@@ -11,7 +12,9 @@ from app.problems import database_problem, problem_response
 from app.rates import Rates
 from app.state import ACCESS, declared_routes
 
-PUBLIC = frozenset(("/healthz", "/readyz", "/docs", "/openapi.json"))
+PUBLIC = frozenset(
+    ("/healthz", "/readyz", "/openapi.json", "/docs", *(f"/docs/{name}" for name in PAGE_FILES))
+)
 """Paths that need no key: they tell nothing of what anybody did."""
 
 
