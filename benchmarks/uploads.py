@@ -1,11 +1,9 @@
 """Uploads of 500 MB over HTTP against pyarrow reading the same file, and the API's memory meanwhile.
 
 Each is measured some times in turn, with the file in the system's cache and all of pyarrow's threads; the
-medians count. Client and service share the machine's cores. What SHA-256 alone takes of the file is noted: an
-upload needs it, it's done on one core whatever the machine has, and reading doesn't need it.
+medians count. Client and service share the machine's cores.
 """
 
-import hashlib
 import tempfile
 import threading
 import time
@@ -97,7 +95,6 @@ def _compare(file: File, path: Path, port: int, folder: Path) -> list[Row]:
         "pyarrow": lambda: file.read(path),
         "uploaded": lambda: upload(path, file.media_type, port),
         "converted": lambda: convert(path, file.form, folder),
-        "hashed": lambda: hash_alone(path),
     }
     seconds: dict[str, list[float]] = {way: [] for way in ways}
     for _ in range(ROUNDS):
@@ -109,7 +106,7 @@ def _compare(file: File, path: Path, port: int, folder: Path) -> list[Row]:
                 httpx.delete(f"http://127.0.0.1:{port}/datasets/{found}").raise_for_status()
     took = {way: median(times) for way, times in seconds.items()}
     size = f"{path.stat().st_size / 1e6:.0f} MB of {file.form}"
-    note = f"pyarrow {took['pyarrow']:.2f} s, {{:.2f}} s; SHA-256 alone {took['hashed']:.2f} s"
+    note = f"pyarrow {took['pyarrow']:.2f} s, {{:.2f}} s"
     reading = took["pyarrow"]
     return [
         Row(f"{size} {way}, speed against pyarrow's", reading / took[way], GOAL, note=note.format(took[way]))
@@ -139,12 +136,6 @@ def convert(path: Path, form: str, folder: Path) -> None:
             converter.found()
         finally:
             converter.close()
-
-
-def hash_alone(path: Path) -> None:
-    """SHA-256 of a file."""
-    with path.open("rb") as file:
-        hashlib.file_digest(file, "sha256")
 
 
 class Peak:

@@ -12,6 +12,7 @@ from app.keys import tables as key_tables  # noqa: F401  (the same)
 from app.models import tables as model_tables  # noqa: F401  (the same)
 from app.runs import tables as run_tables  # noqa: F401  (the same)
 from app.settings import Settings
+from app.sweeps import tables as sweep_tables  # noqa: F401  (the same)
 
 LOCK_KEY = 0x4B657262
 """PostgreSQL's advisory lock that migrating processes take; SQLite's write lock does the same."""

@@ -117,7 +117,7 @@ def test_models_and_migrations_agree_on_what_tells_rows_apart(database: Database
         )
 
 
-def test_projects_take_over_what_was_there_before_them(tmp_path: Path) -> None:
+def test_what_was_there_before_is_kept(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'kerb.db'}")
     migrate(database, "0003")
     moment = "2026-01-05 12:00:00"
@@ -132,7 +132,7 @@ def test_projects_take_over_what_was_there_before_them(tmp_path: Path) -> None:
             f"INSERT INTO model_versions VALUES ('spam', 1, NULL, '{moment}')",
             "INSERT INTO model_runs VALUES ('spam', 1, 0, 'run_1')",
             "INSERT INTO datasets (id, form, sha256, bytes, created_at, rows, columns, preview)"
-            f" VALUES ('ds_1', 'csv', '', 1, '{moment}', 1, '[]', '[]')",
+            f" VALUES ('ds_1', 'csv', 'abc', 1, '{moment}', 1, '[]', '[]')",
         ):
             session.execute(text(statement))
 
@@ -143,6 +143,7 @@ def test_projects_take_over_what_was_there_before_them(tmp_path: Path) -> None:
             assert session.scalar(text(f"SELECT count(*) FROM {table}")) == 1, table
         for table in ("runs", "datasets", "models", "model_versions", "model_runs"):
             assert session.scalars(text(f"SELECT project FROM {table}")).all() == ["default"], table
+        assert session.scalar(text("SELECT digest FROM datasets")) == "sha256:abc"
         assert session.execute(text("PRAGMA foreign_key_check")).all() == []
         assert session.scalar(text("PRAGMA foreign_keys")) == 1
     with pytest.raises(IntegrityError), database.writing() as session:

@@ -31,16 +31,16 @@ class Body:
         self._whole.wait()
         return self._path
 
-    def open(self) -> io.RawIOBase:
-        """The bytes from the first to the last; who reads those that haven't come yet, waits for them."""
-        return _GrowingFile(self._path, self._whole)
+    def open(self, start: int = 0) -> io.RawIOBase:
+        """The bytes from a place to the last; who reads those that haven't come yet, waits for them."""
+        return _GrowingFile(self._path, self._whole, start)
 
 
 class _GrowingFile(io.RawIOBase):
-    def __init__(self, path: Path, whole: threading.Event) -> None:
+    def __init__(self, path: Path, whole: threading.Event, start: int) -> None:
         self._descriptor = os.open(path, os.O_RDONLY)
         self._whole = whole
-        self._place = 0
+        self._place = start
 
     def readable(self) -> bool:
         return True

@@ -5,14 +5,13 @@
 A process, so that the API stays small whatever a file holds, and lives on if a file breaks the reader. It
 begins while the file is still being written, and hears on its standard input when that is whole.
 
-It prints two lines of JSON. The first is `{"sha256"}`, of the file's bytes, as soon as that is known. The
+It prints two lines of JSON. The first is `{"digest"}`, of the file's bytes, as soon as that is known. The
 second is `{"rows", "columns", "preview"}`, or `{"error"}`, what is wrong with the file, `{"too_large"}`,
 which limit it's beyond, or `{"errno"}`, what is wrong with the disk.
 Tables become `data.arrow`, an Arrow IPC file without compression; NPZ becomes `0.npy`, `1.npy`, … in the
 order of `columns`.
 """
 
-import hashlib
 import math
 import os
 import resource
@@ -21,6 +20,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from app.datasets.arrays import convert_arrays
 from app.datasets.body import WHOLE, Body
 from app.datasets.column_summary import ColumnSummary
 from app.datasets.description import PREVIEW_ROWS, TABLE_FILE, preview_value
+from app.datasets.digest import digest
 from app.datasets.readers import open_table
 from app.datasets.size import DatasetSize
 from app.errors import STORAGE_FAILURES, BrokenFile, NeedsWiderType, TooLarge
@@ -120,12 +121,9 @@ def _await_end(whole: threading.Event) -> None:
     whole.set()
 
 
-def _hash(body: Body) -> None:
-    digest = hashlib.sha256()
+def _digest(body: Body) -> None:
     with body.open() as file:
-        while block := file.read(_HASHED_BYTES):
-            digest.update(block)
-    _tell({"sha256": digest.hexdigest()})
+        _tell({"digest": digest(iter(partial(file.read, _HASHED_BYTES), b""))})
 
 
 def _tell(found: dict[str, Any]) -> None:
@@ -142,7 +140,7 @@ def main() -> int:
     threading.Thread(target=_await_end, args=(whole,), daemon=True).start()
     body = Body(Path(source), whole)
     with ThreadPoolExecutor(1) as hasher:
-        hashed = hasher.submit(_hash, body)
+        hashed = hasher.submit(_digest, body)
         try:
             found = convert(form, body, Path(folder), DatasetSize(*most))
         except BrokenFile as error:

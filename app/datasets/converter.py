@@ -32,15 +32,15 @@ class Converter:
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def finish(self) -> str:
-        """Says that the body is whole; the SHA-256 of its bytes, in hexadecimal.
+        """Says that the body is whole; the digest of its bytes.
 
         Raises:
             InvalidDocument: the process has broken down.
         """
         with suppress(BrokenPipeError), _pipe(self._process.stdin) as pipe:
             pipe.write(WHOLE)
-        sha256: str = self._heard()["sha256"]
-        return sha256
+        digest: str = self._heard()["digest"]
+        return digest
 
     def found(self) -> dict[str, Any]:
         """What the dataset holds, which lies in the folder then; after `finish`.

@@ -119,5 +119,5 @@ def _answer(dataset: DatasetRow) -> dict[str, Any]:
 
 
 def _summary(dataset: DatasetRow) -> dict[str, Any]:
-    fields = ("id", "name", "form", "sha256", "bytes", "created_at", "rows", "columns")
+    fields = ("id", "name", "form", "digest", "bytes", "created_at", "rows", "columns")
     return {field: getattr(dataset, field) for field in fields}

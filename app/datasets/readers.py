@@ -1,24 +1,18 @@
 """Reads tables some rows at a time, with pyarrow; what is broken is told by line, row group or batch."""
 
-import csv
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pyarrow
-from pyarrow import csv as arrow_csv
 from pyarrow import parquet
 
 from app.datasets.body import Body
-from app.errors import BrokenFile, MalformedDocument, NeedsWiderType
+from app.datasets.csv_reader import open_csv
+from app.errors import BrokenFile, MalformedDocument
 from app.spec.strict_json import read_json
 
 BATCH_ROWS = 65_536
-CSV_BLOCK_BYTES = 4 * 1024 * 1024
-
-# A value that the type on the left can't hold asks for the one on the right.
-_WIDER = {"null": pyarrow.int64(), "int64": pyarrow.float64()}
 
 Table = tuple[Any, Iterator[Any]]
 """An Arrow schema and record batches of it."""
@@ -38,7 +32,7 @@ def open_table(form: str, body: Body, types: Mapping[str, Any] | None = None) ->
     """
     match form:
         case "csv":
-            return _open_csv(body, types or {})
+            return open_csv(body, types or {})
         case "parquet":
             return _open_parquet(body.whole())
         case "arrow":
@@ -46,70 +40,6 @@ def open_table(form: str, body: Body, types: Mapping[str, Any] | None = None) ->
         case _:
             table = _read_json(body.whole())
             return table.schema, iter(table.to_batches(max_chunksize=BATCH_ROWS))
-
-
-def _open_csv(body: Body, types: Mapping[str, Any]) -> Table:
-    try:
-        reader = arrow_csv.open_csv(
-            body.open(),
-            read_options=arrow_csv.ReadOptions(block_size=CSV_BLOCK_BYTES),
-            parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
-            convert_options=arrow_csv.ConvertOptions(
-                column_types=types, strings_can_be_null=True, quoted_strings_can_be_null=False
-            ),
-        )
-    except pyarrow.ArrowException as error:
-        raise _csv_error(body, error, None) from error
-    for field in reader.schema:
-        if pyarrow.types.is_binary(field.type):
-            raise _csv_error(body, UnicodeError("invalid UTF-8"), None)
-    return reader.schema, _csv_batches(body, reader)
-
-
-def _csv_batches(body: Body, reader: Any) -> Iterator[Any]:
-    while True:
-        try:
-            batch = reader.read_next_batch()
-        except StopIteration:
-            return
-        except pyarrow.ArrowException as error:
-            raise _csv_error(body, error, reader.schema) from error
-        if batch.num_rows:
-            yield batch
-
-
-def _csv_error(body: Body, error: Exception, schema: Any) -> Exception:
-    """What an error of the reader means: a wrong line, or a type that was guessed too narrow."""
-    found = re.search(r"In CSV column #(\d+): CSV conversion error", str(error))
-    if found and schema is not None:
-        field = schema.field(int(found[1]))
-        if not pyarrow.types.is_string(field.type):
-            return NeedsWiderType(field.name, _WIDER.get(str(field.type), pyarrow.string()))
-    known = _wrong_line(body.whole())
-    return BrokenFile(known or f"Expected CSV; received a file that can't be read: {error}"[:500])
-
-
-def _wrong_line(path: Path) -> str | None:
-    """The first line that isn't UTF-8, or hasn't as many values as the first."""
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            try:
-                line.decode()
-            except UnicodeDecodeError:
-                return f"Expected UTF-8; received other bytes in line {number}."
-    with path.open(newline="", encoding="utf-8") as text:
-        rows = csv.reader(text, strict=True)
-        width = 0
-        last = 0
-        try:
-            for cells in rows:
-                width = width or len(cells)
-                if cells and len(cells) != width:
-                    return f"Expected {width} values in line {last + 1}; received {len(cells)}."
-                last = rows.line_num
-        except csv.Error as error:
-            return f"Expected CSV in line {last + 1}; received what can't be read: {error}."
-    return None
 
 
 def _open_parquet(path: Path) -> Table:

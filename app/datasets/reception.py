@@ -1,6 +1,5 @@
 """A dataset's body while it's received: written to the disk, and converted as it comes."""
 
-import hashlib
 import threading
 from collections.abc import Iterable
 from contextlib import suppress
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from app.datasets.converter import Converter
+from app.datasets.digest import digest
 from app.datasets.size import DatasetSize
 from app.datasets.upload import Upload
 from app.errors import TooLarge
@@ -80,7 +80,7 @@ class Reception:
             self._start()
 
     def end(self) -> str:
-        """Says that nothing more comes; the SHA-256 of the file's bytes, in hexadecimal.
+        """Says that nothing more comes; the digest of the file's bytes.
 
         Raises:
             InvalidDocument: the file hasn't ended, or breaks its reader.
@@ -88,7 +88,7 @@ class Reception:
         self.upload.end()
         self._file.close()
         if self._converter is None and self.bytes < BLOCK_BYTES:
-            return hashlib.sha256(self._path.read_bytes()).hexdigest()
+            return digest([self._path.read_bytes()])
         return (self._converter or self._start()).finish()
 
     def found(self) -> dict[str, Any]:

@@ -36,8 +36,8 @@ class DatasetSummary(Answer):
     """From the request that uploaded it first."""
     form: str
     """What was uploaded: `csv`, `parquet`, `arrow`, `npz` or `json`."""
-    sha256: str
-    """SHA-256 of the uploaded bytes, in hexadecimal."""
+    digest: str
+    """Of the uploaded bytes: `blake3:`, and BLAKE3 in hexadecimal, as `b3sum` has it."""
     bytes: int
     """Length of what was uploaded."""
     created_at: datetime

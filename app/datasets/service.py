@@ -51,9 +51,9 @@ class DatasetFiles:
         return [path for path in entries(self._folder) if path.name.startswith(".")]
 
 
-def find_same(session: Session, sha256: str, form: str) -> DatasetRow | None:
+def find_same(session: Session, digest: str, form: str) -> DatasetRow | None:
     """The dataset that was made of the same bytes."""
-    same = select(DatasetRow).where(DatasetRow.sha256 == sha256, DatasetRow.form == form)
+    same = select(DatasetRow).where(DatasetRow.digest == digest, DatasetRow.form == form)
     return session.scalars(same).first()
 
 
@@ -72,9 +72,9 @@ def store(
         InvalidDocument: the file is broken.
         TooLarge: it's larger than it may be.
     """
-    sha256, form = reception.end(), reception.upload.form
+    digest, form = reception.end(), reception.upload.form
     with database.reading() as session:
-        same = find_same(session, sha256, form)
+        same = find_same(session, digest, form)
         if same is not None:
             return same, False
     found = reception.found()
@@ -83,7 +83,7 @@ def store(
         id=new_id("ds"),
         name=name,
         form=form,
-        sha256=sha256,
+        digest=digest,
         bytes=reception.bytes,
         created_at=utc_now(),
         **found,
@@ -101,7 +101,7 @@ def _insert(database: Database, files: DatasetFiles, row: DatasetRow) -> tuple[D
         shutil.rmtree(files.folder(row.id), ignore_errors=True)
         if isinstance(error, IntegrityError):  # the same bytes came twice at once
             with database.reading() as session:
-                same = find_same(session, row.sha256, row.form)
+                same = find_same(session, row.digest, row.form)
             if same is not None:
                 return same, False
         raise

@@ -13,14 +13,14 @@ class DatasetRow(Owned, Base):
     """One dataset; its samples lie in a folder of its id."""
 
     __tablename__ = "datasets"
-    __table_args__ = (UniqueConstraint("project", "sha256", "form"),)
+    __table_args__ = (UniqueConstraint("project", "digest", "form"),)
 
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
     name: Mapped[str | None]
     form: Mapped[str] = mapped_column(String(16))
     """What was uploaded: `csv`, `parquet`, `arrow`, `npz` or `json`."""
-    sha256: Mapped[str] = mapped_column(String(64))
-    """Of the uploaded bytes, in hexadecimal."""
+    digest: Mapped[str] = mapped_column(String(80))
+    """Of the uploaded bytes, as `app.datasets.digest` has it; `sha256:` and SHA-256 in older rows."""
     bytes: Mapped[int] = mapped_column(BigInteger)
     """Length of what was uploaded."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -1,6 +1,5 @@
 """The routes of datasets, on a real database and real files."""
 
-import hashlib
 import io
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ import httpx
 import numpy as np
 import pyarrow
 import pytest
+from blake3 import blake3
 from fastapi.testclient import TestClient
 from pyarrow import parquet
 
@@ -145,7 +145,7 @@ def test_a_form_with_a_file_is_taken_like_its_file(
     assert answer.status_code == 201, answer.text
     dataset = answer.json()
     assert (dataset["name"], dataset["rows"], dataset["bytes"]) == ("pairs", 500_000, len(csv))
-    assert dataset["sha256"] == hashlib.sha256(csv).hexdigest()
+    assert dataset["digest"] == f"blake3:{blake3(csv).hexdigest()}"
     assert upload(client, csv, "text/csv").status_code == 200
     assert left_behind(tmp_path) == [tmp_path / "datasets" / dataset["id"]]
 
