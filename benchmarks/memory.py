@@ -54,7 +54,9 @@ def rows(requests: int = REQUESTS) -> list[Row]:
         with running(server, kerb_command(server.port, folder), kerb_environment()) as process:
             url = f"http://127.0.0.1:{server.port}"
             for number, run_id in enumerate(run_ids):
-                httpx.put(f"{url}/models/model-{number}", json={"run_id": run_id}).raise_for_status()
+                httpx.put(
+                    f"{url}/models/model-{number}", json={"run_id": run_id}, timeout=60
+                ).raise_for_status()
             asyncio.run(send_all(url, run_ids, requests // 10))
             before = resident_megabytes(process.pid)
             asyncio.run(send_all(url, run_ids, requests - requests // 10))
