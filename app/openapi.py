@@ -65,16 +65,19 @@ def _describe_problems(document: dict[str, Any]) -> None:
 
 
 def _describe_keys(document: dict[str, Any], app: FastAPI) -> None:
-    """Says of each route which scope its key needs, and how it refuses others and those for other hosts."""
+    """Says of each route which scope its key needs, and how it refuses others, and what any refuses."""
     document["components"]["securitySchemes"] = {
         "bearer": {"type": "http", "scheme": "bearer"},
         "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
     }
     problem = {"content": {MEDIA_TYPE: {"schema": {"$ref": _REFERENCE.format(model="Problem")}}}}
-    misdirected = {"421": {"description": "The request's Host isn't one of the service's."} | problem}
+    anywhere = {
+        "421": {"description": "The request's Host isn't one of the service's."} | problem,
+        "431": {"description": "The request line and headers are larger than may be."} | problem,
+    }
     for operations in document["paths"].values():
         for operation in operations.values():
-            operation["responses"].update(misdirected)
+            operation["responses"].update(anywhere)
     refused = {
         "401": {"description": "No key came that is good."} | problem,
         "429": {"description": "Too many requests or runs; Retry-After says when to try again."} | problem,

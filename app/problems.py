@@ -15,11 +15,12 @@ from typing import Any
 import orjson
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy.exc import OperationalError, TimeoutError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.routing import Match
+from starlette.routing import compile_path
 
 from app.errors import (
     STORAGE_FAILURES,
@@ -61,7 +62,7 @@ _STATUSES: tuple[tuple[type[KerbError], int], ...] = (
     (Unavailable, 503),
 )
 
-_METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+_PARAMETER = re.compile(r"{[^}]*}")
 
 RETRY_AFTER_SECONDS = 2
 """What a client is told to wait when a part of the service isn't ready."""
@@ -203,13 +204,17 @@ async def _handle_http_error(request: Request, error: Exception) -> Response:
 
 
 def _allowed_methods(request: Request) -> str:
-    """All methods of the path; Starlette's own error names those of one of its routes only."""
+    """All methods of the path; Starlette's own error names those of one of its routes only.
 
-    def allows(method: str) -> bool:
-        scope = {**request.scope, "method": method}
-        return any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
-
-    return ", ".join(filter(allows, _METHODS))
+    Where several paths of routes match, it's the one of which the most is written out.
+    """
+    path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+    methods: dict[str, set[str]] = {}
+    for route in iter_route_contexts(request.app.routes):
+        if route.path and route.methods and compile_path(route.path)[0].match(path):
+            methods.setdefault(route.path, set()).update(route.methods)
+    closest = max(methods, key=lambda path: len(_PARAMETER.sub("", path)))
+    return ", ".join(sorted(methods[closest]))
 
 
 async def _handle_database_error(request: Request, error: Exception) -> Response:

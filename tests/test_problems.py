@@ -48,8 +48,23 @@ def test_who_must_wait_is_told_how_long(client: TestClient) -> None:
     assert int(client.get("/readyz").headers["retry-after"]) > 0
 
 
-def test_a_method_that_is_not_allowed_names_those_that_are(client: TestClient) -> None:
-    assert client.put("/runs").headers["allow"] == "GET, POST"
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/runs", "GET, POST"),
+        ("/runs/run_1", "DELETE, GET"),
+        ("/runs/compare", "GET"),
+        ("/v1/models/spam", "GET"),
+        ("/v1/models/spam:predict", "POST"),
+        ("/v1/models/spam/versions/1:predict", "POST"),
+        ("/runs/run_1/artifacts/model.onnx", "GET, HEAD"),
+    ],
+)
+def test_a_method_that_is_not_allowed_names_those_that_are(
+    client: TestClient, path: str, allowed: str
+) -> None:
+    answer = client.options(path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
 
 
 def test_a_question_that_no_worker_answers(client: TestClient) -> None:

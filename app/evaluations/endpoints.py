@@ -34,17 +34,20 @@ async def get_statistics(
     run_id: str,
     state: MayRead,
     threshold: Annotated[
-        list[Threshold] | None,
-        Query(max_length=1000, description="Count elements above this instead; repeatable."),
-    ] = None,
+        list[Threshold],
+        Query(
+            max_length=1000,
+            default_factory=list,
+            description="Count elements above this instead; repeatable.",
+        ),
+    ],
 ) -> Response:
     """The final statistics of a run that succeeded; for other thresholds its data are scored once more."""
     stored = await run_in_threadpool(_read_statistics, state, run_id)
-    if threshold is None:
+    if not threshold:
         return json_answer(stored)
-    wanted = threshold
     return await _with_model(
-        state, run_id, lambda spec, scorer, own: service.at_thresholds(stored, spec, scorer, own(), wanted)
+        state, run_id, lambda spec, scorer, own: service.at_thresholds(stored, spec, scorer, own(), threshold)
     )
 
 

@@ -64,20 +64,28 @@ async def get_plot(
     run_id: str,
     name: str,
     state: MayRead,
+    series: Annotated[
+        list[str],
+        Query(
+            max_length=service.MOST_SERIES,
+            default_factory=list,
+            description="Of `loss`: columns of the history; repeatable.",
+        ),
+    ],
+    layer: Annotated[
+        list[str],
+        Query(
+            max_length=service.MOST_LAYERS,
+            default_factory=list,
+            description="Of `activations`: which layers; repeatable.",
+        ),
+    ],
     asked_form: Annotated[str | None, _FORM] = None,
     max_points: Annotated[
         int, Query(ge=1, le=MOST_POINTS, description="At most so many epochs, evenly spread.")
     ] = 500,
-    series: Annotated[
-        list[str] | None,
-        Query(max_length=service.MOST_SERIES, description="Of `loss`: columns of the history; repeatable."),
-    ] = None,
     split: Annotated[str | None, Query(description="Which part of the data.")] = None,
     output: Annotated[str | None, Query(description="Of a model of several outputs: which.")] = None,
-    layer: Annotated[
-        list[str] | None,
-        Query(max_length=service.MOST_LAYERS, description="Of `activations`: which layers; repeatable."),
-    ] = None,
     accept: Annotated[str, Header()] = "application/json",
 ) -> Response:
     """A plot of a run: a Vega-Lite document, or drawn as PNG, as SVG, or as a page that needs no network.
@@ -86,7 +94,7 @@ async def get_plot(
     """
     name, _, suffix = name.partition(".")
     form = form_of(suffix, asked_form, accept)
-    wanted = Wanted(name, max_points, series or (), split, output, layer or ())
+    wanted = Wanted(name, max_points, series, split, output, layer)
     document = await _document(state, run_id, wanted)
     return await _answer(state, document, form)
 
