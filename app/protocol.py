@@ -29,27 +29,34 @@ class LimitedProtocol(HttpToolsProtocol):
     def __init__(self, most_head_bytes: int, **arguments: Any) -> None:
         super().__init__(**arguments)
         self._most = most_head_bytes
-        self._received = 0
+        self._last = 0  # bytes of what was received last
+        self._received = 0  # bytes received while a head is incomplete
+        self._before = 0  # bytes received with its beginning, of which some may be of the request before
         self._in_head = True
+        self._too_large = False
 
     def data_received(self, data: bytes) -> None:
         """Reads on, unless a head has become too large."""
+        self._last = len(data)
         if self._in_head:
-            self._received += len(data)
+            self._received += self._last
         super().data_received(data)
         if self._in_head and self._received > self._most and not self.transport.is_closing():
+            self._too_large = True
             self.send_400_response("")
 
     def on_message_begin(self) -> None:
-        """A request begins; all that was received last may be of its head."""
+        """A request begins."""
+        self._before = 0 if self._in_head else self._last
         self._in_head = True
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """The head is whole; it's looked at closely only if it may be too large."""
-        if self._received > self._most:
+        if self._before + self._received > self._most:
             size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
             if size > self._most:
+                self._too_large = True
                 raise OverflowError  # which makes the parser stop, and uvicorn refuse the request
         self._in_head, self._received = False, 0
         super().on_headers_complete()
@@ -64,7 +71,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Refuses a request that can't be read, or whose head is too large, and closes the connection."""
-        if not self._in_head or self._received <= self._most:
+        if not self._too_large:
             super().send_400_response(msg)
             return
         body = _BODY % self._most

@@ -252,6 +252,16 @@ class TestHeads:
         assert answer.startswith(b"HTTP/1.1 431 ")
         assert json.loads(answer.partition(b"\r\n\r\n")[2])["code"] == "head_too_large"
 
+    @pytest.mark.parametrize("path", [b"/healthz?" + b"a" * 70_000, b"/healthz"], ids=["path", "header"])
+    def test_a_later_head_on_a_connection_that_is_too_large(self, service: Service, path: bytes) -> None:
+        port = int(service.url.rpartition(":")[2])
+        large = b"GET " + path + b" HTTP/1.1\r\nHost: localhost\r\nX-A: " + b"a" * 66_000 + b"\r\n\r\n"
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+            connection.sendall(large)
+            assert connection.recv(65536).startswith(b"HTTP/1.1 431 ")
+
     def test_no_end_of_a_head_is_waited_for(self, service: Service) -> None:
         answer = self.send(service, b"GET /healthz HTTP/1.1\r\nX-A: ", *[b"a" * 60_000] * 20)
         assert answer.startswith(b"HTTP/1.1 431 ") or answer == b""
