@@ -4,9 +4,13 @@ import tensorflow as tf
 
 from app.training.constraints.residuals import Residuals
 from app.training.constraints.sums import count_true
+from app.training.order_statistics import kth_largest
 
 HALVINGS = 26
 """Of the range in which a threshold is sought: more than float32 has digits for."""
+
+MOST_COMPARED = 32
+"""Elements of a row, up to which comparing each with each takes less time than searching for the largest."""
 
 
 def must_hold(
@@ -55,11 +59,21 @@ def largest_in_rows(values: tf.Tensor, count: int) -> tf.Tensor:
     """
     if count >= values.shape[1]:
         return tf.ones_like(values)
-    last = tf.math.top_k(values, count).values[:, -1:]
+    if values.shape[1] <= MOST_COMPARED:
+        return tf.cast(_ranks(values) < count, values.dtype)
+    last = kth_largest(values, count)
     above = tf.cast(values > last, values.dtype)
     equal = tf.cast(tf.equal(values, last), values.dtype)
     places = count - tf.reduce_sum(above, axis=1, keepdims=True)
     return above + equal * tf.cast(tf.cumsum(equal, axis=1) <= places, values.dtype)
+
+
+def _ranks(values: tf.Tensor) -> tf.Tensor:
+    """How many elements of its row come before each one, of equals the first, from the largest on."""
+    other, own = values[:, :, None], values[:, None, :]
+    places = tf.range(values.shape[1])
+    before = (other > own) | (tf.equal(other, own) & (places[:, None] < places))
+    return tf.reduce_sum(tf.cast(before, tf.int32), axis=1)
 
 
 def threshold_with_at_most(values: tf.Tensor, most: tf.Tensor) -> tf.Tensor:
