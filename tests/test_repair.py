@@ -110,7 +110,7 @@ def test_samples_without_a_row_go_unless_the_row_is_just_being_written(
     for dataset_id in ("ds_known", "ds_unknown"):
         files.folder(dataset_id).mkdir(parents=True)
     with database.writing() as session:
-        described = {"name": None, "form": "csv", "sha256": "0", "bytes": 1, "rows": 1}
+        described = {"name": None, "form": "csv", "digest": "0", "bytes": 1, "rows": 1}
         row = DatasetRow(id="ds_known", created_at=utc_now(), columns=[], preview=[], **described)
         session.add(row)
 
