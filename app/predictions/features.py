@@ -105,10 +105,10 @@ def _encode(value: Any, feature: FeatureSignature, pointers: RowPointer, row: in
             return code
         if feature.ignores_unknown and value is not None:
             return NOT_SEEN
-    known = [str(category) for category in feature.categories]
+    known = [str(category) for category in feature.categories if category is not None]
     expected = expected_one_of(f"categories of {feature.name!r}", known, str(value))
     if not isinstance(value, str):
-        expected = f"{expected.partition(';')[0]}; received {received(value)}."
+        expected = f"{expected.rpartition('; received ')[0]}; received {received(value)}."
     raise InvalidDocument.at(join(pointers(row), *place), expected)
 
 

@@ -6,6 +6,7 @@ those aren't in the client's document, so they are dropped, and of several membe
 mistakes of the one that was most likely meant are told.
 """
 
+import json
 import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeVar
@@ -260,6 +261,6 @@ def expected_one_of(noun: str, names: Sequence[str], name: str) -> str:
     near = nearest_names(name, names)
     shown = near if near and len(names) > MOST_NAMES else names
     count = "the" if shown is names else f"{len(names)}"
-    listing = ", ".join(f'"{known}"' for known in shown)
+    listing = ", ".join(json.dumps(known, ensure_ascii=False) for known in shown)
     which = listing if shown is names else f"such as {listing}"
     return f"Expected one of {count} {noun} {which}; received {received(name)}.{did_you_mean(name, names)}"
