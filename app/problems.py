@@ -213,7 +213,7 @@ def _allowed_methods(request: Request) -> str:
     for route in iter_route_contexts(request.app.routes):
         if route.path and route.methods and compile_path(route.path)[0].match(path):
             methods.setdefault(route.path, set()).update(route.methods)
-    closest = max(methods, key=lambda path: len(_PARAMETER.sub("", path)))
+    closest = max(methods, key=lambda template: len(_PARAMETER.sub("", template)))
     return ", ".join(sorted(methods[closest]))
 
 

@@ -62,6 +62,7 @@ def test_the_page_of_documentation_may_run_its_own_scripts(client: TestClient) -
     for script in re.findall(r"<script>(.*?)</script>", answer.text, re.DOTALL):
         digest = b64encode(hashlib.sha256(script.encode()).digest()).decode()
         assert f"'sha256-{digest}'" in policy["script-src"].split()
+    assert "'self'" in policy["script-src"].split()
     assert "unsafe-inline" not in policy["script-src"]
 
 

@@ -32,6 +32,10 @@ _PAGE_HEADERS = {
 }
 
 
+def _repeatable(most: int, description: str) -> Any:
+    return Query(max_length=most, default_factory=list, description=f"{description}; repeatable.")
+
+
 _FORM = Query(alias="format", description="`json`, `png`, `svg` or `html`, in place of `Accept`.")
 
 
@@ -64,22 +68,8 @@ async def get_plot(
     run_id: str,
     name: str,
     state: MayRead,
-    series: Annotated[
-        list[str],
-        Query(
-            max_length=service.MOST_SERIES,
-            default_factory=list,
-            description="Of `loss`: columns of the history; repeatable.",
-        ),
-    ],
-    layer: Annotated[
-        list[str],
-        Query(
-            max_length=service.MOST_LAYERS,
-            default_factory=list,
-            description="Of `activations`: which layers; repeatable.",
-        ),
-    ],
+    series: Annotated[list[str], _repeatable(service.MOST_SERIES, "Of `loss`: columns of the history")],
+    layer: Annotated[list[str], _repeatable(service.MOST_LAYERS, "Of `activations`: which layers")],
     asked_form: Annotated[str | None, _FORM] = None,
     max_points: Annotated[
         int, Query(ge=1, le=MOST_POINTS, description="At most so many epochs, evenly spread.")
