@@ -3,11 +3,11 @@
 import tensorflow as tf
 
 from app.training.constraints.residuals import Residuals
-from app.training.constraints.sums import count_true
+from app.training.constraints.sums import count_true, largest, least
 from app.training.order_statistics import kth_largest
 
 HALVINGS = 26
-"""Of the range in which a threshold is sought: more than float32 has digits for."""
+"""Of the range in which a threshold is sought, at most: more than float32 has digits for."""
 
 MOST_COMPARED = 32
 """Elements of a row, up to which comparing each with each takes less time than searching for the largest."""
@@ -77,7 +77,7 @@ def _ranks(values: tf.Tensor) -> tf.Tensor:
 
 
 def threshold_with_at_most(values: tf.Tensor, most: tf.Tensor) -> tf.Tensor:
-    """A number that at most `most` of the values are greater than, and of such numbers the least.
+    """A number that at most `most` of the values are greater than, and as many of them as can be.
 
     Equal values are on the same side of it, as a model can't tell equal samples apart. By bisection, which a
     compiled loop does quicker than sorting.
@@ -86,13 +86,26 @@ def threshold_with_at_most(values: tf.Tensor, most: tf.Tensor) -> tf.Tensor:
         values: float32 `(samples, units)`.
         most: float64 `()`.
     """
-    low = tf.reduce_min(tf.where(values > values.dtype.min, values, values.dtype.max))
-    high = tf.reduce_max(values)
+    low = least(tf.where(values > values.dtype.min, values, values.dtype.max))
+    high = largest(values)
     low = tf.minimum(low, high) - 1.0
 
-    def halve(_: int, low: tf.Tensor, high: tf.Tensor) -> tuple[int, tf.Tensor, tf.Tensor]:
-        middle = 0.5 * (low + high)
-        few = count_true(values > middle) <= most
-        return _ + 1, tf.where(few, low, middle), tf.where(few, middle, high)
+    def has_room(step: tf.Tensor, low: tf.Tensor, high: tf.Tensor, above: tf.Tensor) -> tf.Tensor:
+        # Once there is none, halving would change the number, but no longer who is above it.
+        return (step < HALVINGS) & (above + 1 <= most)
 
-    return tf.while_loop(lambda step, *_: step < HALVINGS, halve, (0, low, high))[2]
+    def halve(
+        step: tf.Tensor, low: tf.Tensor, high: tf.Tensor, above: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+        middle = 0.5 * (low + high)
+        count = count_true(values > middle)
+        few = count <= most
+        return (
+            step + 1,
+            tf.where(few, low, middle),
+            tf.where(few, middle, high),
+            tf.where(few, count, above),
+        )
+
+    start = (tf.constant(0), low, high, tf.constant(0.0, tf.float64))
+    return tf.while_loop(has_room, halve, start)[2]

@@ -1,4 +1,4 @@
-"""Sums over all samples and units, in an order that a processor can do many of at once."""
+"""Sums and extremes of all samples and units, in an order in which a processor does many at once."""
 
 import tensorflow as tf
 
@@ -18,3 +18,18 @@ def count_true(true: tf.Tensor) -> tf.Tensor:
     Float32 counts a column exactly up to 2²⁴ samples.
     """
     return tf.reduce_sum(tf.cast(tf.reduce_sum(tf.cast(true, tf.float32), axis=0), tf.float64))
+
+
+def largest(values: tf.Tensor) -> tf.Tensor:
+    """The largest of a matrix `(samples, units)`, `()`.
+
+    Of the columns first; the largest of these in float64, or XLA would make one of both and compare number by
+    number.
+    """
+    of_columns = tf.cast(tf.reduce_max(values, axis=0), tf.float64)
+    return tf.cast(tf.reduce_max(of_columns), values.dtype)
+
+
+def least(values: tf.Tensor) -> tf.Tensor:
+    """The least of a matrix `(samples, units)`, `()`."""
+    return -largest(-values)
