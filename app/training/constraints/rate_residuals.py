@@ -89,8 +89,8 @@ def _positive_by(rate: Rate, of: str, scale: Scale) -> Matrix:
     def distance(batch: Batch) -> tf.Tensor:
         y_pred = batch.y_pred[of]
         if rate.class_index is None:
-            rows = flat_rows([y_pred], on_weights=False)
-            return scale.apply(rows) - scale.apply(tf.constant(rate.threshold, rows.dtype))
+            rows = flat_rows([scale.apply(y_pred)], on_weights=False)
+            return rows - scale.apply(tf.constant(rate.threshold, rows.dtype))
         classes = y_pred.shape[-1]
         others = [index for index in range(classes) if index != rate.class_index]
         scores = scale.apply(y_pred)

@@ -88,8 +88,10 @@ def _distance(of: str | WeightsOf, threshold: Threshold, scale: Scale) -> Matrix
     """Of each element, on a scale on which equal steps count alike."""
 
     def distance(batch: Batch) -> tf.Tensor:
-        rows = flat_rows(measured_tensors(of, batch), isinstance(of, WeightsOf))
-        return scale.apply(rows) - scale.apply(threshold_values(threshold, rows, batch.columns))
+        tensors = measured_tensors(of, batch)
+        on_weights = isinstance(of, WeightsOf)
+        limit = threshold_values(threshold, flat_rows(tensors, on_weights), batch.columns)
+        return flat_rows([scale.apply(tensor) for tensor in tensors], on_weights) - scale.apply(limit)
 
     return distance
 

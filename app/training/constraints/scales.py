@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from app.spec.graph import Graph
+from app.spec.layers.activation import Softmax
 from app.spec.quantities import WeightsOf
 
 EDGE = 1e-6
@@ -20,15 +21,20 @@ class Scale:
     """Logits for probabilities, anything else as it is.
 
     Attributes:
-        logits: whether values lie in [0, 1] and are compared as `ln(p / (1 − p))`.
+        activation: `sigmoid` or `softmax`, whose values lie in [0, 1] and are compared as `ln(p / (1 − p))`;
+            None for any other.
     """
 
-    logits: bool = False
+    activation: str | None = None
 
     def apply(self, values: tf.Tensor) -> tf.Tensor:
         """The values on this scale; a monotone function of each."""
-        if not self.logits:
+        if self.activation is None:
             return values
+        # Keras leaves with a sigmoid's output what went in, for its crossentropies.
+        logits = getattr(values, "_keras_logits", None)
+        if self.activation == "sigmoid" and logits is not None:
+            return logits
         clipped = tf.clip_by_value(values, EDGE, 1 - EDGE)
         return tf.math.log(clipped) - tf.math.log1p(-clipped)
 
@@ -40,4 +46,6 @@ def scale_of(of: str | WeightsOf, graph: Graph) -> Scale:
     name = graph.outputs.get(of, of)
     (node,) = (node for node in graph.nodes if node.name == name)
     activation = getattr(node.layer, "activation", None)
-    return Scale(activation in ("sigmoid", "softmax") or type(node.layer).__name__ == "Softmax")
+    if activation in ("sigmoid", "softmax"):
+        return Scale(activation)
+    return Scale("softmax" if isinstance(node.layer, Softmax) else None)
