@@ -62,19 +62,22 @@ def _each(change: Callable[[tf.Tensor], tf.Tensor], rows: Rows) -> Rows:
 def walk_batches(walk: Schedule, step: Step, loop: State) -> State:
     """Applies `step(index, loop, size)` to each full batch and then to the smaller last one.
 
-    A single batch is not put into a loop of its own: that lets the compiler fuse across it.
+    A single batch is not put into a loop of its own: that lets the compiler fuse across it. The smaller one
+    is, though it's a loop of one turn: XLA compiles small loops as one function (`app.training.plan`).
     """
-    if walk.steps == 1:
-        loop = step(tf.constant(0), loop, walk.batch_size)
-    elif walk.steps > 1:
-        loop = tf.while_loop(
-            lambda index, _: index < walk.steps,
-            lambda index, loop: (index + 1, step(index, loop, walk.batch_size)),
-            (tf.constant(0), loop),
-        )[1]
+    if walk.steps == 1 and not walk.remainder:
+        return step(tf.constant(0), loop, walk.batch_size)
+
+    def steps(until: int, size: int, state: tuple[tf.Tensor, State]) -> tuple[tf.Tensor, State]:
+        after: tuple[tf.Tensor, State] = tf.while_loop(
+            lambda index, _: index < until, lambda index, loop: (index + 1, step(index, loop, size)), state
+        )
+        return after
+
+    state = steps(walk.steps, walk.batch_size, (tf.constant(0), loop))
     if walk.remainder:
-        loop = step(tf.constant(walk.steps), loop, walk.remainder)
-    return loop
+        state = steps(walk.steps + 1, walk.remainder, state)
+    return state[1]
 
 
 def gather_batches(walk: Schedule, look: Callable[[tf.Tensor, int], State]) -> State:

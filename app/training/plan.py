@@ -5,8 +5,13 @@ Measured on two CPU cores, one epoch of 4,096 samples in batches of 128, against
 XLA loop on a CPU runs a hundred times slower than outside, because it loses the tuned kernels. So a
 model with any such layer takes the plain loop. So does one that lays out its steps one by one: XLA takes
 minutes to compile a hundred of them.
+
+A step of a small model is some fifty kernels, and handing these out takes XLA longer than what they do. A
+loop over few bytes it can compile as one function instead, which halves the time of an epoch; over more it
+mustn't, as products of matrices then lose their tuned kernels.
 """
 
+import os
 from dataclasses import dataclass
 
 from app.spec.layers.recurrent import Recurrent
@@ -14,6 +19,15 @@ from app.spec.layers.wrapping import TimeDistributed
 from app.spec.model import Graph
 
 PLAIN_LAYER_WORDS = ("Conv", "Pool")
+
+SMALL_LOOP_BYTES = 200_000
+"""What a turn of a loop may read and write to be compiled as one function."""
+
+# XLA reads its flags when it compiles for the first time, once for the whole process.
+os.environ.setdefault(
+    "XLA_FLAGS",
+    f"--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold={SMALL_LOOP_BYTES}",
+)
 
 
 @dataclass(frozen=True)

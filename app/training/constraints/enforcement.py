@@ -23,14 +23,16 @@ import tensorflow as tf
 from app.spec.quantities import WeightSparsity
 from app.spec.rates import Rate
 from app.training.batches import Rows
-from app.training.constraints import movement, multipliers, pruning, timing
-from app.training.constraints.limit import LEARNING, PENALTIES, Limit
+from app.training.constraints import movement, pruning, timing
+from app.training.constraints.addends import addend
+from app.training.constraints.limit import LEARNING, Limit
 from app.training.constraints.limits import is_held, slack_of, value_of
 from app.training.constraints.pruning import kernel_paths
 from app.training.constraints.residuals import Residuals
 from app.training.constraints.selection import selected
 from app.training.constraints.sums import sum_of_means
 from app.training.constraints.watching import initial_watch, watched
+from app.training.one_turn import in_one_turn
 from app.training.quantities import rate_counts, rate_of_counts, sample_values
 from app.training.terms import Batch
 
@@ -135,45 +137,11 @@ class Enforcement:
         for limit, states, parts, means in zip(self.limits, state["limits"], rows, estimates, strict=True):
             moved = []
             for residuals, own, part, mean in zip(limit.residuals, states, parts, means, strict=True):
-                value, mean = self._addend(limit, residuals, own, part, mean, batch)
+                value, mean = addend(limit, residuals, own, part, batch, mean, self.newest_share)
                 total += value
                 moved.append(mean)
             following.append(moved)
         return tf.where(state["active"], total, 0.0), following
-
-    def _addend(
-        self,
-        limit: Limit,
-        residuals: Residuals,
-        own: State,
-        part: Rows,
-        mean: tf.Tensor,
-        batch: Batch,
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        values = residuals.value(batch)
-        equality = residuals.equality
-        margin = 0.0 if equality else own["margin"]
-        strength = tf.maximum(own["strength"], 1e-12) if limit.method != "lagrangian" else tf.constant(1e-12)
-        if residuals.aggregate:
-            truth = residuals.truth(batch) if residuals.truth else values
-            now = tf.stop_gradient(tf.reduce_mean(truth)) + margin
-            mean += self.newest_share * (now - mean)
-            multiplier = own["multiplier"][0, 0]
-            if limit.method in PENALTIES:
-                weight = multiplier if limit.method == "penalty" else own["strength"]
-                force = weight * (tf.sign(mean) if equality else tf.cast(mean > 0, tf.float32))
-            else:
-                force = multipliers.augmented_force(multiplier, mean, strength, equality)
-            return tf.stop_gradient(force) * tf.reduce_mean(values), mean
-        values += margin
-        if limit.method in PENALTIES:
-            weight = part["multiplier"] if limit.method == "penalty" else own["strength"]
-            price = weight * (tf.abs(values) if equality else tf.nn.relu(values))
-        elif limit.method == "lagrangian":
-            price = part["multiplier"] * values
-        else:
-            price = multipliers.augmented_value(part["multiplier"], values, strength, equality)
-        return sum_of_means(price * part["held"]), mean
 
     def step_share(self, state: State) -> tf.Tensor:
         """How much of a step is taken, float32 `()`."""
@@ -191,9 +159,6 @@ class Enforcement:
     ) -> tuple[State, list[tf.Tensor]]:
         """Chooses anew which weights are zero, and makes them so.
 
-        Their share rises to the limit's in the first half of the epochs, fast at first (Zhu, Gupta 2017), so
-        that those that remain can take over.
-
         Args:
             weights: by path.
             state: before the epoch.
@@ -202,14 +167,7 @@ class Enforcement:
         Returns:
             The state with the new choice; the weights in their order.
         """
-        kept = dict(state["kept"])
-        progress = tf.cast(epoch, tf.float64) / tf.cast(tf.maximum(1, state["epochs"] // 2), tf.float64)
-        ramp = 1 - tf.pow(1 - tf.minimum(progress, 1.0), 3)
-        for limit in self.limits:
-            if isinstance(limit.constraint.quantity, WeightSparsity):
-                share = max(limit.constraint.allowed.low, 0.0)
-                chosen = kernel_paths(limit.constraint.quantity.of, weights)
-                kept |= pruning.kept({path: weights[path] for path in chosen}, share, ramp)
+        kept = pruning.chosen(self.limits, weights, state["kept"], epoch, state["epochs"])
         state = {**state, "kept": kept}
         return state, self.project(weights, state)
 
@@ -265,16 +223,46 @@ class Enforcement:
             lambda: calibrate({**state, "limits": limits, "active": sets_in}),
             lambda: [[tf.stack([own["measured"], own["curvature"]]) for own in states] for states in limits],
         )
+        # Dozens of numbers, each by a kernel of its own.
+        return in_one_turn(
+            lambda: self._concluded(
+                {**state, "start": start, "fall": fall, "limits": limits},
+                strengths,
+                moment,
+                slacks,
+                held,
+                loss,
+                weights,
+            ),
+            alike=(state, tf.zeros((len(self.columns),))),
+            always=epoch > 0,
+        )
+
+    def _concluded(
+        self,
+        state: State,
+        strengths: list[list[tf.Tensor]],
+        moment: movement.Moment,
+        slacks: list[tf.Tensor],
+        held: list[tf.Tensor],
+        loss: tf.Tensor,
+        weights: Sequence[tf.Tensor],
+    ) -> tuple[State, tf.Tensor]:
+        """The state after an epoch, and its figures, when all is measured."""
         limits = [
             [
                 movement.moved(
-                    limit, residuals, movement.measured_by(limit, residuals, own, s, sets_in), good, moment
+                    limit,
+                    residuals,
+                    movement.measured_by(limit, residuals, own, s, moment.sets_in),
+                    good,
+                    moment,
                 )
                 for residuals, own, s in zip(limit.residuals, states, found, strict=True)
             ]
-            for limit, states, found, good in zip(self.limits, limits, strengths, held, strict=True)
+            for limit, states, found, good in zip(self.limits, state["limits"], strengths, held, strict=True)
         ]
-        best = selected(self.limits, state["best"], loss, slacks, held, limits, epoch, weights)
+        best = selected(self.limits, state["best"], loss, slacks, held, limits, moment.epoch, weights)
         prices = [price(states) for states in limits]
         figures = []
         for slack, multiplier in zip(slacks, prices, strict=True):
@@ -282,12 +270,10 @@ class Enforcement:
         watch = [watched(*each) for each in zip(state["watch"], held, prices, strict=True)]
         following = {
             **state,
-            "epoch": epoch,
+            "epoch": moment.epoch,
             "active": moment.active,
-            "start": start,
             "ready": moment.active & best["found"],
             "watch": watch,
-            "fall": fall,
             "limits": limits,
             "best": best,
         }
@@ -301,6 +287,7 @@ class Enforcement:
         frozen = tf.cast(epoch, tf.float32) > timing.FROZEN_SHARE * tf.cast(epochs, tf.float32)
         now_and_then = state["active"] & (epoch % timing.window_of(epochs) == 0) & ~frozen
         return movement.Moment(
+            epoch=epoch,
             sets_in=sets_in,
             active=state["active"] | sets_in,
             chooses=sets_in | (epoch == 1) | now_and_then,

@@ -57,6 +57,7 @@ class Moment(NamedTuple):
     """Where a run is after an epoch; scalar tensors.
 
     Attributes:
+        epoch: its number, from 1.
         sets_in: whether limits set in with this epoch.
         active: whether they have.
         chooses: whether it is chosen anew which residuals are exempt.
@@ -67,6 +68,7 @@ class Moment(NamedTuple):
         epochs: of the run.
     """
 
+    epoch: tf.Tensor
     sets_in: tf.Tensor
     active: tf.Tensor
     chooses: tf.Tensor
@@ -122,12 +124,15 @@ def observed(limit: Limit, residuals: Residuals, own: State, measured: State, mo
         margin = tf.zeros_like(margin)
     if not residuals.equality:
         values = values + margin
-    pace = PACE_DECAY * own["pace"] + (1 - PACE_DECAY) * (values - own["residual"])
+    pace = own["pace"]
+    if limit.method not in PENALTIES:  # these need none
+        pace = PACE_DECAY * pace + (1 - PACE_DECAY) * (values - own["residual"])
+        pace = tf.where(moment.sets_in, tf.zeros_like(pace), pace)
     return {
         **own,
         "held": held,
         "residual": values,
-        "pace": tf.where(moment.sets_in, tf.zeros_like(pace), pace),
+        "pace": pace,
         "size": size,
         "margin": margin,
         "mean": both,
