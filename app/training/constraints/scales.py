@@ -15,6 +15,9 @@ from app.spec.quantities import WeightsOf
 EDGE = 1e-6
 """Probabilities nearer to 0 or 1 are taken for that near."""
 
+LARGEST_LOGIT = 13.8
+"""Logits are cut off there, just inside those of the edges: nothing lies beyond a threshold of 0 or 1."""
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -33,10 +36,10 @@ class Scale:
             return values
         # Keras leaves with a sigmoid's output what went in, for its crossentropies.
         logits = getattr(values, "_keras_logits", None)
-        if self.activation == "sigmoid" and logits is not None:
-            return logits
-        clipped = tf.clip_by_value(values, EDGE, 1 - EDGE)
-        return tf.math.log(clipped) - tf.math.log1p(-clipped)
+        if self.activation != "sigmoid" or logits is None:
+            clipped = tf.clip_by_value(values, EDGE, 1 - EDGE)
+            logits = tf.math.log(clipped) - tf.math.log1p(-clipped)
+        return tf.clip_by_value(logits, -LARGEST_LOGIT, LARGEST_LOGIT)
 
 
 def scale_of(of: str | WeightsOf, graph: Graph) -> Scale:
