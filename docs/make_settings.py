@@ -15,6 +15,10 @@ INTRODUCTION = """# Settings
 
 Each setting is an environment variable. `kerb serve --host`, `--port` and `--data-dir` go before theirs.
 
+Workers set `XLA_FLAGS` unless it's set. Who sets it should have
+`--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold=200000` in it, or small models train more
+slowly.
+
 This file is written by `docs/make_settings.py` from `app/settings.py`.
 
 | variable | default | what it is |

@@ -62,8 +62,9 @@ def _each(change: Callable[[tf.Tensor], tf.Tensor], rows: Rows) -> Rows:
 def walk_batches(walk: Schedule, step: Step, loop: State) -> State:
     """Applies `step(index, loop, size)` to each full batch and then to the smaller last one.
 
-    A single batch is not put into a loop of its own: that lets the compiler fuse across it. The smaller one
-    is, though it's a loop of one turn: XLA compiles small loops as one function (`app.training.plan`).
+    A single batch is not put into a loop of its own: that lets the compiler fuse across it. After several,
+    the smaller one is, though it's a loop of one turn: XLA compiles small loops as one function
+    (`app.training.plan`), and doesn't dissolve this one, as its index comes out of the other.
     """
     if walk.steps == 1 and not walk.remainder:
         return step(tf.constant(0), loop, walk.batch_size)

@@ -14,7 +14,8 @@ def in_one_turn(compute: Callable[[], Result], alike: Result, always: tf.Tensor)
     Args:
         compute: run once.
         alike: tensors of the shapes and dtypes of its result.
-        always: a bool `()` that is true, though the compiler mustn't know; it would dissolve the loop.
+        always: a bool `()` that is true, though the compiler mustn't know, or it would dissolve the loop.
+            Were it false, the result would be `alike`.
     """
 
     def turn(_: tf.Tensor, __: Result) -> tuple[tf.Tensor, Result]:

@@ -7,8 +7,8 @@ model with any such layer takes the plain loop. So does one that lays out its st
 minutes to compile a hundred of them.
 
 A step of a small model is some fifty kernels, and handing these out takes XLA longer than what they do. A
-loop over few bytes it can compile as one function instead, which halves the time of an epoch; over more it
-mustn't, as products of matrices then lose their tuned kernels.
+loop over few bytes it can compile as one function instead, in which an epoch takes up to half the time less;
+over more bytes products of matrices lose their tuned kernels by it (measured at 300,000 and more).
 """
 
 import os

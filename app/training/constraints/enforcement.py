@@ -223,7 +223,7 @@ class Enforcement:
             lambda: calibrate({**state, "limits": limits, "active": sets_in}),
             lambda: [[tf.stack([own["measured"], own["curvature"]]) for own in states] for states in limits],
         )
-        # Dozens of numbers, each by a kernel of its own.
+        # Outside a loop each of these dozens of numbers would be a kernel of its own.
         return in_one_turn(
             lambda: self._concluded(
                 {**state, "start": start, "fall": fall, "limits": limits},

@@ -77,7 +77,7 @@ def _ranks(values: tf.Tensor) -> tf.Tensor:
 
 
 def threshold_with_at_most(values: tf.Tensor, most: tf.Tensor) -> tf.Tensor:
-    """A number that at most `most` of the values are greater than, and as many of them as can be.
+    """A number that at most `most` of the values are greater than, and as many as `HALVINGS` can tell apart.
 
     Equal values are on the same side of it, as a model can't tell equal samples apart. By bisection, which a
     compiled loop does quicker than sorting.

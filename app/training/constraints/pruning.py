@@ -33,7 +33,7 @@ def chosen(
     Args:
         limits: of the run.
         weights: by path.
-        before: those that stayed so far.
+        before: the same before the epoch.
         epoch: its number, from 1.
         epochs: of the run.
     """
