@@ -16,7 +16,7 @@ Everything that changes is in the state, a nest of tensors of fixed shapes.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -37,6 +37,26 @@ from app.training.quantities import rate_counts, rate_of_counts, sample_values
 from app.training.terms import Batch
 
 State = dict[str, Any]
+
+
+class _Seen(NamedTuple):
+    """What is seen after an epoch.
+
+    Attributes:
+        limits: the states of residuals, observed.
+        slacks: of each limit, float32 `()`.
+        held: whether each holds, bool `()`.
+        fall: what is known of the loss.
+        start: the epoch with which limits set in, int32 `()`.
+        sets_in: whether it's this one, bool `()`.
+    """
+
+    limits: list[list[State]]
+    slacks: list[tf.Tensor]
+    held: list[tf.Tensor]
+    fall: State
+    start: tf.Tensor
+    sets_in: tf.Tensor
 
 
 class Enforcement:
@@ -205,6 +225,28 @@ class Enforcement:
             calibrate: ρ and the curvature for each kind of residuals, given the state; run once, when the
                 limits set in.
         """
+        # Outside a loop each of these dozens of numbers would be a kernel of its own.
+        some = [tf.constant(0.0) for _ in self.limits]
+        seen = in_one_turn(
+            lambda: self._seen(state, measured, loss, epoch),
+            alike=_Seen(
+                state["limits"], some, [s > 0 for s in some], state["fall"], state["start"], state["active"]
+            ),
+            always=epoch > 0,
+        )
+        limits = seen.limits
+        strengths = tf.cond(
+            seen.sets_in,
+            lambda: calibrate({**state, "limits": limits, "active": seen.sets_in}),
+            lambda: [[tf.stack([own["measured"], own["curvature"]]) for own in states] for states in limits],
+        )
+        return in_one_turn(
+            lambda: self._concluded(state, seen, strengths, loss, epoch, weights),
+            alike=(state, tf.zeros((len(self.columns),))),
+            always=epoch > 0,
+        )
+
+    def _seen(self, state: State, measured: list[State], loss: tf.Tensor, epoch: tf.Tensor) -> "_Seen":
         values = [self._value(limit, m["true"]) for limit, m in zip(self.limits, measured, strict=True)]
         slacks = [slack_of(limit.constraint, v) for limit, v in zip(self.limits, values, strict=True)]
         held = [is_held(limit.constraint, s) for limit, s in zip(self.limits, slacks, strict=True)]
@@ -218,37 +260,18 @@ class Enforcement:
             ]
             for limit, states, found in zip(self.limits, state["limits"], measured, strict=True)
         ]
-        strengths = tf.cond(
-            sets_in,
-            lambda: calibrate({**state, "limits": limits, "active": sets_in}),
-            lambda: [[tf.stack([own["measured"], own["curvature"]]) for own in states] for states in limits],
-        )
-        # Outside a loop each of these dozens of numbers would be a kernel of its own.
-        return in_one_turn(
-            lambda: self._concluded(
-                {**state, "start": start, "fall": fall, "limits": limits},
-                strengths,
-                moment,
-                slacks,
-                held,
-                loss,
-                weights,
-            ),
-            alike=(state, tf.zeros((len(self.columns),))),
-            always=epoch > 0,
-        )
+        return _Seen(limits, slacks, held, fall, start, sets_in)
 
     def _concluded(
         self,
         state: State,
+        seen: "_Seen",
         strengths: list[list[tf.Tensor]],
-        moment: movement.Moment,
-        slacks: list[tf.Tensor],
-        held: list[tf.Tensor],
         loss: tf.Tensor,
+        epoch: tf.Tensor,
         weights: Sequence[tf.Tensor],
     ) -> tuple[State, tf.Tensor]:
-        """The state after an epoch, and its figures, when all is measured."""
+        moment = self._moment(state, seen.sets_in, seen.start, epoch)
         limits = [
             [
                 movement.moved(
@@ -260,20 +283,22 @@ class Enforcement:
                 )
                 for residuals, own, s in zip(limit.residuals, states, found, strict=True)
             ]
-            for limit, states, found, good in zip(self.limits, state["limits"], strengths, held, strict=True)
+            for limit, states, found, good in zip(self.limits, seen.limits, strengths, seen.held, strict=True)
         ]
-        best = selected(self.limits, state["best"], loss, slacks, held, limits, moment.epoch, weights)
+        best = selected(self.limits, state["best"], loss, seen.slacks, seen.held, limits, epoch, weights)
         prices = [price(states) for states in limits]
         figures = []
-        for slack, multiplier in zip(slacks, prices, strict=True):
+        for slack, multiplier in zip(seen.slacks, prices, strict=True):
             figures += [tf.nn.relu(-slack), multiplier]
-        watch = [watched(*each) for each in zip(state["watch"], held, prices, strict=True)]
+        watch = [watched(*each) for each in zip(state["watch"], seen.held, prices, strict=True)]
         following = {
             **state,
-            "epoch": moment.epoch,
+            "epoch": epoch,
             "active": moment.active,
+            "start": seen.start,
             "ready": moment.active & best["found"],
             "watch": watch,
+            "fall": seen.fall,
             "limits": limits,
             "best": best,
         }
@@ -287,7 +312,6 @@ class Enforcement:
         frozen = tf.cast(epoch, tf.float32) > timing.FROZEN_SHARE * tf.cast(epochs, tf.float32)
         now_and_then = state["active"] & (epoch % timing.window_of(epochs) == 0) & ~frozen
         return movement.Moment(
-            epoch=epoch,
             sets_in=sets_in,
             active=state["active"] | sets_in,
             chooses=sets_in | (epoch == 1) | now_and_then,

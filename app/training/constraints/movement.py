@@ -57,7 +57,6 @@ class Moment(NamedTuple):
     """Where a run is after an epoch; scalar tensors.
 
     Attributes:
-        epoch: its number, from 1.
         sets_in: whether limits set in with this epoch.
         active: whether they have.
         chooses: whether it is chosen anew which residuals are exempt.
@@ -68,7 +67,6 @@ class Moment(NamedTuple):
         epochs: of the run.
     """
 
-    epoch: tf.Tensor
     sets_in: tf.Tensor
     active: tf.Tensor
     chooses: tf.Tensor
