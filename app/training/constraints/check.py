@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from app.training.batches import Rows, Schedule, State, gather_batches, take
+from app.training.constraints.after_epoch import updated
 from app.training.constraints.calibration import measured_strengths
 from app.training.constraints.enforcement import Enforcement
 from app.training.forward import Forward
@@ -75,7 +76,8 @@ class Check:
 
         seen = gather_batches(self.walk, look)
         loss = tf.reduce_sum(seen["loss"]) / self.walk.samples
-        return self.enforcement.update(
+        return updated(
+            self.enforcement.limits,
             state["constraints"],
             seen["limits"],
             loss if validated is None else validated,
