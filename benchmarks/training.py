@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -86,10 +86,10 @@ def against_fit(name: str, document: Document, goal: float) -> Row:
     return Row(f"{name}, epochs/s, against model.fit", loop / fit, goal, note=figures)
 
 
-def in_turns(measurements: list[Callable[[], float | None]]) -> list[Any]:
+def in_turns(measurements: Sequence[Callable[[], float | None]], rounds: int = ROUNDS) -> list[Any]:
     """Each measurement's median over some rounds, taken in turns so that the machine's mood hits all."""
-    rounds = [[measure() for measure in measurements] for _ in range(ROUNDS)]
-    figures = zip(*rounds, strict=True)
+    measured = [[measure() for measure in measurements] for _ in range(rounds)]
+    figures = zip(*measured, strict=True)
     return [None if None in of_one else median(figure for figure in of_one if figure) for of_one in figures]
 
 
