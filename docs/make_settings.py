@@ -8,15 +8,16 @@ A test compares the file with what this would write.
 from pathlib import Path
 
 from app.settings import Settings
+from app.training.plan import XLA_FLAGS
 
 TARGET = Path(__file__).resolve().parent / "settings.md"
 
-INTRODUCTION = """# Settings
+INTRODUCTION = f"""# Settings
 
 Each setting is an environment variable. `kerb serve --host`, `--port` and `--data-dir` go before theirs.
 
 Workers set `XLA_FLAGS` unless it's set. Who sets it should have
-`--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold=200000` in it, or small models train more
+`{XLA_FLAGS}` in it, or small models train more
 slowly.
 
 This file is written by `docs/make_settings.py` from `app/settings.py`.

@@ -256,11 +256,12 @@ def _quoted(text: str) -> list[str]:
     return re.findall(r"'([^']*)'", text)
 
 
-def expected_one_of(noun: str, names: Sequence[str], name: str) -> str:
+def expected_one_of(noun: str, names: Sequence[str], name: object) -> str:
     """The message for a name that isn't one of `names`, with the nearest of those; `noun` is their plural."""
-    near = nearest_names(name, names)
+    near = nearest_names(str(name), names)
     shown = near if near and len(names) > MOST_NAMES else names
     count = "the" if shown is names else f"{len(names)}"
     listing = ", ".join(json.dumps(known, ensure_ascii=False) for known in shown)
     which = listing if shown is names else f"such as {listing}"
-    return f"Expected one of {count} {noun} {which}; received {received(name)}.{did_you_mean(name, names)}"
+    hint = did_you_mean(name, names) if isinstance(name, str) else ""
+    return f"Expected one of {count} {noun} {which}; received {received(name)}.{hint}"

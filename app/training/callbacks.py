@@ -7,13 +7,11 @@ or `max`; `app.spec.columns.with_mode` has told which one `auto` is.
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import tensorflow as tf
 
 from app.spec.fit import EarlyStopping, ReduceLROnPlateau
-
-State = dict[str, Any]
+from app.training.batches import State
 
 
 def improves(value: tf.Tensor, reference: tf.Tensor, min_delta: float, rising: bool) -> tf.Tensor:

@@ -23,11 +23,10 @@ PLAIN_LAYER_WORDS = ("Conv", "Pool")
 SMALL_LOOP_BYTES = 200_000
 """What a turn of a loop may read and write to be compiled as one function."""
 
+XLA_FLAGS = f"--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold={SMALL_LOOP_BYTES}"
+
 # XLA reads its flags when it compiles for the first time, once for the whole process.
-os.environ.setdefault(
-    "XLA_FLAGS",
-    f"--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold={SMALL_LOOP_BYTES}",
-)
+os.environ.setdefault("XLA_FLAGS", XLA_FLAGS)
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,13 @@
 """What the model minimises for residuals beside the loss, in a step."""
 
-from typing import Any
-
 import tensorflow as tf
 
-from app.training.batches import Rows
+from app.training.batches import Rows, State
 from app.training.constraints import multipliers
 from app.training.constraints.limit import PENALTIES, Limit
 from app.training.constraints.residuals import Residuals
 from app.training.constraints.sums import sum_of_means
 from app.training.terms import Batch
-
-State = dict[str, Any]
 
 
 def addend(

@@ -1,11 +1,12 @@
 """What follows from the look at all training samples after an epoch: the next state, and its figures."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import tensorflow as tf
 
 from app.spec.rates import Rate
+from app.training.batches import State
 from app.training.constraints import movement, timing
 from app.training.constraints.limit import Limit
 from app.training.constraints.limits import is_held, slack_of, value_of
@@ -14,8 +15,6 @@ from app.training.constraints.sums import sum_of_means
 from app.training.constraints.watching import watched
 from app.training.one_turn import in_one_turn
 from app.training.quantities import rate_of_counts
-
-State = dict[str, Any]
 
 
 class _Seen(NamedTuple):

@@ -1,17 +1,14 @@
 """How strongly residuals are pushed: ρ, measured from the loss, so that nobody has to give it."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import tensorflow as tf
 
-from app.training.batches import Rows
+from app.training.batches import Rows, State
 from app.training.constraints.limit import Limit
 from app.training.constraints.residuals import Residuals
 from app.training.constraints.sums import sum_of_means
 from app.training.terms import Batch
-
-State = dict[str, Any]
 
 STRENGTH = 4.0
 """ρ over the curvature of the loss: each settled step of λ then leaves a fifth of its error."""

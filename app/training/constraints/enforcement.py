@@ -16,13 +16,12 @@ Everything that changes is in the state, a nest of tensors of fixed shapes.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import tensorflow as tf
 
 from app.spec.quantities import WeightSparsity
 from app.spec.rates import Rate
-from app.training.batches import Rows
+from app.training.batches import Rows, State
 from app.training.constraints import movement, pruning, timing
 from app.training.constraints.addends import addend
 from app.training.constraints.limit import LEARNING, Limit
@@ -31,8 +30,6 @@ from app.training.constraints.residuals import Residuals
 from app.training.constraints.watching import initial_watch
 from app.training.quantities import rate_counts, sample_values
 from app.training.terms import Batch
-
-State = dict[str, Any]
 
 
 class Enforcement:

@@ -1,17 +1,16 @@
 """How the state of a limit's residuals moves after an epoch: what is exempt, multipliers, ρ, margins."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import tensorflow as tf
 
+from app.training.batches import State
 from app.training.constraints import multipliers
 from app.training.constraints.calibration import STRENGTH
 from app.training.constraints.exemptions import must_hold
 from app.training.constraints.limit import PENALTIES, Limit
 from app.training.constraints.residuals import Residuals
 from app.training.constraints.sums import count_true, sum_of_means
-
-State = dict[str, Any]
 
 LEAST_BEND = 0.1
 """Of the curvature that ρ stands for; one that is measured lower may be an accident of a flat direction."""

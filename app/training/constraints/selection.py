@@ -1,14 +1,12 @@
 """Which epoch's weights are kept, and served in the end."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import tensorflow as tf
 
+from app.training.batches import State
 from app.training.constraints.limit import Limit
 from app.training.constraints.sums import sum_of_means
-
-State = dict[str, Any]
 
 
 def selected(

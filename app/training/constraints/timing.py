@@ -6,14 +6,12 @@ from it, are the right ones. A gradual limit sets in at once and exempts fewer a
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import tensorflow as tf
 
 from app.spec.quantities import ElementsAbove
+from app.training.batches import State
 from app.training.constraints.limit import Limit
-
-State = dict[str, Any]
 
 FREE_SHARE, FREE_SHARE_TO_CHOOSE = 0.2, 0.4
 """Of the epochs, at most; the model fits freely for so long. The longer time is for exact penalties, for

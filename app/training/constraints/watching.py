@@ -1,10 +1,8 @@
 """What the diagnosis needs of all epochs, gathered inside the compiled loop."""
 
-from typing import Any
-
 import tensorflow as tf
 
-State = dict[str, Any]
+from app.training.batches import State
 
 
 def initial_watch() -> State:
