@@ -54,12 +54,13 @@ class ColumnSummary:
     def _is_text(kind: Any) -> bool:
         return bool(pyarrow.types.is_string(kind) or pyarrow.types.is_large_string(kind))
 
-    def add(self, values: Any, first_row: int) -> None:
+    def add(self, values: Any, first_row: int, codes: Any) -> None:
         """Takes in some more of the column.
 
         Args:
             values: an Arrow array.
             first_row: where in the column it begins.
+            codes: the same as places in a dictionary, in which different ones are found sooner; or `values`.
         """
         elements = values
         for _ in self.shape:
@@ -74,7 +75,7 @@ class ColumnSummary:
             if ends["min"] is not None:
                 self._add_range(ends["min"], ends["max"])
         if self.categories is not None:
-            self._add_categories(pc.unique(elements))
+            self._add_categories(pc.unique(codes))
 
     def _add_whole(self, values: Any, elements: Any) -> bool:
         """Takes in floating-point numbers if none of them is missing; whether it did so.
@@ -118,7 +119,7 @@ class ColumnSummary:
         if len(values) > MOST_CATEGORIES:
             self.categories = None
             return
-        self.categories |= set(values.to_pylist())
+        self.categories |= set(values.to_pylist()) - {None}
         characters = sum(len(value) for value in self.categories if isinstance(value, str))
         if len(self.categories) > MOST_CATEGORIES or characters > MOST_CATEGORY_CHARACTERS:
             self.categories = None

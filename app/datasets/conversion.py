@@ -28,6 +28,7 @@ import orjson
 import pyarrow
 
 from app.datasets.arrays import convert_arrays
+from app.datasets.batches import plain_columns
 from app.datasets.body import WHOLE, Body
 from app.datasets.column_summary import ColumnSummary
 from app.datasets.description import PREVIEW_ROWS, TABLE_FILE, preview_value
@@ -67,16 +68,21 @@ def _write_table(schema: Any, batches: Iterator[Any], path: Path, most: DatasetS
     row_values = sum(math.prod(column.shape) for column in columns)
     preview: list[dict[str, Any]] = []
     rows = size = 0
-    with pyarrow.ipc.new_file(path, schema) as writer, _syncing(path):
+    with (
+        pyarrow.ipc.new_file(path, schema) as writer,
+        _syncing(path),
+        ThreadPoolExecutor(1) as describer,
+    ):
         for batch in _read_ahead(batches):
-            size += batch.nbytes
-            read = rows + batch.num_rows
-            DatasetSize(read, read * row_values, size).check(most)
-            writer.write_batch(batch)
-            for column, values in zip(columns, batch.columns, strict=True):
-                column.add(values, rows)
-            rows = read
-            preview += batch.slice(0, PREVIEW_ROWS - len(preview)).to_pylist()
+            values = plain_columns(batch)
+            described = describer.submit(_add, columns, rows, values, batch.columns)
+            plain = pyarrow.record_batch(values, schema=schema)
+            rows += plain.num_rows
+            size += plain.nbytes
+            DatasetSize(rows, rows * row_values, size).check(most)
+            writer.write_batch(plain)
+            preview += plain.slice(0, PREVIEW_ROWS - len(preview)).to_pylist()
+            described.result()
     if rows == 0:
         raise BrokenFile("Expected at least one row; received none.")
     return {
@@ -84,6 +90,11 @@ def _write_table(schema: Any, batches: Iterator[Any], path: Path, most: DatasetS
         "columns": [column.describe() for column in columns],
         "preview": [{name: preview_value(value) for name, value in row.items()} for row in preview],
     }
+
+
+def _add(columns: list[ColumnSummary], first_row: int, values: list[Any], codes: list[Any]) -> None:
+    for column, its_values, its_codes in zip(columns, values, codes, strict=True):
+        column.add(its_values, first_row, its_codes)
 
 
 def _read_ahead(batches: Iterator[Any]) -> Iterator[Any]:

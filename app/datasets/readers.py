@@ -5,17 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow
-from pyarrow import parquet
 
+from app.datasets.batches import BATCH_ROWS, Table, plain_schema
 from app.datasets.body import Body
 from app.datasets.csv_reader import open_csv
+from app.datasets.parquet_reader import open_parquet
 from app.errors import BrokenFile, MalformedDocument
 from app.spec.strict_json import read_json
-
-BATCH_ROWS = 65_536
-
-Table = tuple[Any, Iterator[Any]]
-"""An Arrow schema and record batches of it."""
 
 
 def open_table(form: str, body: Body, types: Mapping[str, Any] | None = None) -> Table:
@@ -34,7 +30,7 @@ def open_table(form: str, body: Body, types: Mapping[str, Any] | None = None) ->
         case "csv":
             return open_csv(body, types or {})
         case "parquet":
-            return _open_parquet(body.whole())
+            return open_parquet(body.whole())
         case "arrow":
             return _open_arrow(body.whole())
         case _:
@@ -42,42 +38,19 @@ def open_table(form: str, body: Body, types: Mapping[str, Any] | None = None) ->
             return table.schema, iter(table.to_batches(max_chunksize=BATCH_ROWS))
 
 
-def _open_parquet(path: Path) -> Table:
-    try:
-        file = parquet.ParquetFile(path, memory_map=True, page_checksum_verification=True)
-    except (pyarrow.ArrowException, OSError) as error:
-        raise BrokenFile(f"Expected a Parquet file; received one whose end can't be read: {error}") from error
-    return file.schema_arrow, _parquet_batches(file)
-
-
-def _parquet_batches(file: Any) -> Iterator[Any]:
-    for group in range(file.num_row_groups):
-        rows, told = 0, file.metadata.row_group(group).num_rows
-        try:
-            for batch in file.iter_batches(BATCH_ROWS, row_groups=[group]):
-                rows += batch.num_rows
-                yield batch
-        except (pyarrow.ArrowException, OSError) as error:
-            raise BrokenFile(
-                f"Expected a Parquet file; row group {group} (from 0) can't be read: {error}"[:500]
-            ) from error
-        if rows != told:
-            raise BrokenFile(
-                f"Expected {told} rows in row group {group} (from 0), as it says; received {rows}."
-            )
-
-
 def _open_arrow(path: Path) -> Table:
     source = pyarrow.memory_map(str(path))
     try:
         if source.read(6) == b"ARROW1":
             file = pyarrow.ipc.open_file(source)
-            return file.schema, _arrow_batches(map(file.get_batch, range(file.num_record_batches)))
+            return plain_schema(file.schema), _arrow_batches(
+                map(file.get_batch, range(file.num_record_batches))
+            )
         source.seek(0)
         stream = pyarrow.ipc.open_stream(source)
     except (pyarrow.ArrowException, OSError) as error:
         raise BrokenFile(f"Expected Arrow IPC; received a file that can't be read: {error}") from error
-    return stream.schema, _arrow_batches(stream)
+    return plain_schema(stream.schema), _arrow_batches(stream)
 
 
 def _arrow_batches(batches: Iterator[Any]) -> Iterator[Any]:

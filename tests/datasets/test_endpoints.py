@@ -136,6 +136,59 @@ def test_a_broken_file_leaves_nothing_behind(client: TestClient, tmp_path: Path)
     assert upload(client, b"a", "text/html").status_code == 415
 
 
+KINDS = pyarrow.array([("Rome", "Oslo", None, "Bern")[row % 4] for row in range(1000)])
+CODES = pyarrow.DictionaryArray.from_arrays(
+    pyarrow.array([(3, 1, None if row % 8 else 4, 2)[row % 4] for row in range(1000)], pyarrow.int8()),
+    pyarrow.array(["Lima", "Oslo", "Bern", "Rome", None]),  # one that nobody has, and one that isn't there
+)
+
+
+@pytest.mark.parametrize(
+    ("form", "column", "options"),
+    [
+        ("parquet", KINDS, {}),
+        ("parquet", KINDS, {"use_dictionary": False}),
+        ("parquet", KINDS.dictionary_encode(), {"row_group_size": 300}),
+        ("arrow", CODES, {}),
+    ],
+)
+def test_texts_are_the_same_whether_stored_as_such_or_as_places_in_a_dictionary(
+    tmp_path: Path, form: str, column: Any, options: dict[str, Any]
+) -> None:
+    table = pyarrow.table({"kind": column})
+    sink = io.BytesIO()
+    if form == "parquet":
+        parquet.write_table(table, sink, **options)
+    else:
+        with pyarrow.ipc.new_file(sink, table.schema) as writer:
+            writer.write_table(table)
+    found = converted(tmp_path, form, sink.getvalue())
+    (kind,) = found["columns"]
+    assert (kind["type"], kind["missing"], kind["first_missing"]) == ("string", 250, 2)
+    assert kind["categories"] == ["Bern", "Oslo", "Rome"]
+    assert [row["kind"] for row in found["preview"]] == ["Rome", "Oslo", None, "Bern", "Rome"]
+    stored = pyarrow.ipc.open_file(tmp_path / "folder" / "data.arrow").read_all()
+    assert stored.column("kind").to_pylist() == KINDS.to_pylist()
+
+
+def test_texts_of_which_parquet_stores_the_last_as_such(tmp_path: Path) -> None:
+    texts = ["Rome", "Oslo"] * 450 + [f"{number:04d}" for number in range(100)]
+    sink = io.BytesIO()
+    limits = {"dictionary_pagesize_limit": 100, "data_page_size": 200, "write_batch_size": 50}
+    parquet.write_table(pyarrow.table({"text": texts}), sink, **limits)
+    (column,) = converted(tmp_path, "parquet", sink.getvalue())["columns"]
+    assert column["categories"] == sorted(set(texts))
+    stored = pyarrow.ipc.open_file(tmp_path / "folder" / "data.arrow").read_all()
+    assert stored.column("text").to_pylist() == texts
+
+
+def test_numbers_in_a_dictionary_are_numbers(tmp_path: Path) -> None:
+    sink = io.BytesIO()
+    parquet.write_table(pyarrow.table({"n": pyarrow.array([5, None, 2, 5]).dictionary_encode()}), sink)
+    (column,) = converted(tmp_path, "parquet", sink.getvalue())["columns"]
+    assert (column["type"], column["min"], column["max"], column["categories"]) == ("int64", 2, 5, [2, 5])
+
+
 @pytest.mark.parametrize("media_type", ["text/csv", "application/octet-stream"])
 def test_a_form_with_a_file_is_taken_like_its_file(
     client: TestClient, tmp_path: Path, media_type: str

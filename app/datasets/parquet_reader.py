@@ -1,0 +1,71 @@
+"""Reads Parquet some rows at a time; what is broken is told by row group."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+from pyarrow import parquet
+
+from app.datasets.batches import BATCH_ROWS, Table, plain_schema
+from app.errors import BrokenFile
+
+_LENGTH_BYTES = 4
+"""What Parquet takes for the length of a text, if it doesn't store the text's place in a dictionary."""
+
+
+def open_parquet(path: Path) -> Table:
+    """Schema and batches of a file. Texts that it stores as places in a dictionary come as such.
+
+    Raises:
+        BrokenFile: it's no Parquet; also while batches are read, with the row group.
+    """
+    try:
+        metadata = parquet.read_metadata(path, memory_map=True)
+        file = parquet.ParquetFile(
+            path,
+            metadata=metadata,
+            memory_map=True,
+            read_dictionary=_coded_columns(metadata),
+            page_checksum_verification=True,
+        )
+    except (pyarrow.ArrowException, OSError) as error:
+        raise BrokenFile(f"Expected a Parquet file; received one whose end can't be read: {error}") from error
+    return plain_schema(file.schema_arrow), _batches(file)
+
+
+def _coded_columns(metadata: Any) -> list[str]:
+    """The columns of texts of which nearly all are stored as places in a dictionary."""
+    return [
+        metadata.schema.column(place).path
+        for place in range(metadata.num_columns)
+        if metadata.schema.column(place).physical_type == "BYTE_ARRAY"
+        and all(_is_coded(chunk) for chunk in _chunks(metadata, place))
+    ]
+
+
+def _chunks(metadata: Any, place: int) -> list[Any]:
+    return [metadata.row_group(group).column(place) for group in range(metadata.num_row_groups)]
+
+
+def _is_coded(chunk: Any) -> bool:
+    """Whether a chunk takes less than the lengths of its texts would take."""
+    lengths = _LENGTH_BYTES * chunk.num_values
+    return bool(chunk.has_dictionary_page and chunk.total_uncompressed_size < lengths)
+
+
+def _batches(file: Any) -> Iterator[Any]:
+    for group in range(file.num_row_groups):
+        rows, told = 0, file.metadata.row_group(group).num_rows
+        try:
+            for batch in file.iter_batches(BATCH_ROWS, row_groups=[group]):
+                rows += batch.num_rows
+                yield batch
+        except (pyarrow.ArrowException, OSError) as error:
+            raise BrokenFile(
+                f"Expected a Parquet file; row group {group} (from 0) can't be read: {error}"[:500]
+            ) from error
+        if rows != told:
+            raise BrokenFile(
+                f"Expected {told} rows in row group {group} (from 0), as it says; received {rows}."
+            )
