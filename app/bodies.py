@@ -4,6 +4,7 @@ Requests are read as bytes and parsed by `app.spec.parsing`, whose messages poin
 document; so FastAPI doesn't see a body parameter, and what it would have described is told it here.
 """
 
+from asyncio import Future, ensure_future
 from collections.abc import AsyncIterator, Mapping, Sequence
 from io import BytesIO
 from typing import Any
@@ -16,6 +17,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from app.compression import decompress
+from app.direct_body import EXTENSION, DirectBody, Take
 from app.errors import InvalidDocument, TooLarge, UnsupportedMediaType
 from app.headers import headers_of
 from app.problems import Problem
@@ -26,6 +28,9 @@ DOCUMENTS: dict[str, type[BaseModel]] = {}
 
 _LOOP_BYTES = 64 * 1024
 """Longest body that the event loop's thread decompresses itself."""
+
+_THREAD_BYTES = 1024 * 1024
+"""As much of a body is gathered for a thread."""
 
 _READABLE = ("application/json", "application/x-www-form-urlencoded")
 
@@ -127,6 +132,60 @@ async def body_chunks(request: Request, most_bytes: int) -> AsyncIterator[bytes]
         if received > most_bytes:
             raise _too_large(most_bytes)
         yield chunk
+
+
+async def receive_body(request: Request, most_bytes: int, take: Take) -> None:
+    """Hands the parts of a body to a function, in threads, as it may wait for a disk.
+
+    Args:
+        request: whose body.
+        most_bytes: as many may come in all.
+        take: gets one part after another.
+
+    Raises:
+        UnsupportedMediaType, TooLarge: as `body_chunks` does.
+        ClientDisconnect: the client has gone.
+    """
+    chunks = body_chunks(request, most_bytes)
+    first = await anext(chunks)
+    rest = _direct_body(request)
+    if rest is None:
+        await _take_chunks(first, chunks, take)
+        return
+    try:
+        await rest.receive(first, take)
+    except ConnectionError as error:
+        raise ClientDisconnect from error
+
+
+async def _take_chunks(first: bytes, others: AsyncIterator[bytes], take: Take) -> None:
+    """Hands over many at a time, while the next come: to begin something in a thread takes time, too."""
+
+    def take_all(chunks: list[bytes]) -> None:
+        for chunk in chunks:
+            take(chunk)
+
+    taking: Future[None] | None = None
+    waiting, size = [first], len(first)
+    try:
+        async for chunk in others:
+            waiting.append(chunk)
+            size += len(chunk)
+            if size >= _THREAD_BYTES:
+                if taking is not None:
+                    await taking
+                taking = ensure_future(run_in_threadpool(take_all, waiting))
+                waiting, size = [], 0
+    finally:
+        if taking is not None:
+            await taking  # also where the client has gone: nothing is taken after this
+    await run_in_threadpool(take_all, waiting)
+
+
+def _direct_body(request: Request) -> DirectBody | None:
+    """What is still to come of a body, if the server gives it away."""
+    extension = request.scope.get("extensions", {}).get(EXTENSION)
+    return extension["take"]() if extension else None
 
 
 def _check_head(headers: dict[bytes, bytes], most_bytes: int, compressed: bool) -> None:

@@ -3,7 +3,10 @@
 import asyncio
 from typing import Any
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from app.direct_body import EXTENSION, LEAST_BYTES, DirectBody
 
 _BODY = (
     b'{"type":"urn:kerb:problem:head_too_large","title":"Too large","status":431,'
@@ -21,6 +24,9 @@ _MOST_JOINED_BYTES = 64 * 1024
 class LimitedProtocol(HttpToolsProtocol):
     """uvicorn's protocol, which would keep headers of any size, and write the heads of answers by themselves.
 
+    Those who read a body may take over the connection for what is still to come of it, as `app.direct_body`
+    has it.
+
     Args:
         most_head_bytes: as much a request line and headers may have together.
         arguments: of uvicorn's protocol.
@@ -34,6 +40,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._before = 0  # bytes received with its beginning, of which some may be of the request before
         self._in_head = True
         self._too_large = False
+        self._body_bytes = 0  # received of the body
 
     def data_received(self, data: bytes) -> None:
         """Reads on, unless a head has become too large."""
@@ -58,16 +65,38 @@ class LimitedProtocol(HttpToolsProtocol):
             if size > self._most:
                 self._too_large = True
                 raise OverflowError  # which makes the parser stop, and uvicorn refuse the request
-        self._in_head, self._received = False, 0
+        self._in_head, self._received, self._body_bytes = False, 0, 0
+        self.scope["extensions"] = {EXTENSION: {"take": self._direct_body}}
         super().on_headers_complete()
         if self.cycle is not None and self.scope["method"] != "HEAD":
             self.cycle.transport = _JoiningTransport(self.transport)
 
     def on_body(self, body: bytes) -> None:
         """Some more of a body."""
+        self._body_bytes += len(body)
         if not self.cycle.body:
             self.cycle.body = b""  # type: ignore[assignment]  # to which bytes are added without a copy
         super().on_body(body)
+
+    def _direct_body(self) -> DirectBody | None:
+        """Gives the connection away; None where that isn't worth it, or nobody knows how much is to come."""
+        length = next((int(value) for name, value in self.headers if name == b"content-length"), 0)
+        left = length - self._body_bytes
+        if left < LEAST_BYTES or self.cycle.body or self.cycle.disconnected:
+            return None
+        return DirectBody(self, left, self._read_on)
+
+    def _read_on(self, left: int) -> None:
+        """Reads the connection again, of whose body so much is still to come."""
+        if self.transport.is_closing():
+            return
+        if left:  # which can't be told from what follows
+            self.cycle.keep_alive = False
+        else:
+            self.cycle.more_body = False
+            self.parser = httptools.HttpRequestParser(self)
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
+        self.flow.resume_reading()
 
     def send_400_response(self, msg: str) -> None:
         """Refuses a request that can't be read, or whose head is too large, and closes the connection."""

@@ -4,6 +4,7 @@ Each is measured some times in turn, with the file in the system's cache and all
 medians count. Client and service share the machine's cores.
 """
 
+import shutil
 import tempfile
 import threading
 import time
@@ -38,6 +39,10 @@ BLOCK_BYTES = 1024 * 1024
 
 ANY_SIZE = DatasetSize(10**10, 10**12, 10**12)
 MEMORY_BYTES = 4 * 1024**3
+
+
+Undo = Callable[[], None]
+"""Removes what was made; its time doesn't count."""
 
 
 class File(NamedTuple):
@@ -91,8 +96,8 @@ def table(samples: int, columns: int) -> Any:
 
 
 def _compare(file: File, path: Path, port: int, folder: Path) -> list[Row]:
-    ways: dict[str, Callable[[], object]] = {
-        "pyarrow": lambda: file.read(path),
+    ways: dict[str, Callable[[], Undo]] = {
+        "pyarrow": lambda: read(file, path),
         "uploaded": lambda: upload(path, file.media_type, port),
         "converted": lambda: convert(path, file.form, folder),
     }
@@ -100,10 +105,9 @@ def _compare(file: File, path: Path, port: int, folder: Path) -> list[Row]:
     for _ in range(ROUNDS):
         for way, work in ways.items():
             started = time.perf_counter()
-            found = work()
+            undo = work()
             seconds[way].append(time.perf_counter() - started)
-            if way == "uploaded":
-                httpx.delete(f"http://127.0.0.1:{port}/datasets/{found}").raise_for_status()
+            undo()
     took = {way: median(times) for way, times in seconds.items()}
     size = f"{path.stat().st_size / 1e6:.0f} MB of {file.form}"
     note = f"pyarrow {took['pyarrow']:.2f} s, {{:.2f}} s"
@@ -114,28 +118,38 @@ def _compare(file: File, path: Path, port: int, folder: Path) -> list[Row]:
     ]
 
 
-def upload(path: Path, media_type: str, port: int) -> str:
-    """Posts a file; the dataset's id."""
+def read(file: File, path: Path) -> Undo:
+    """Reads a file with pyarrow."""
+    file.read(path)
+    return lambda: None
+
+
+def upload(path: Path, media_type: str, port: int) -> Undo:
+    """Posts a file."""
     connection = HTTPConnection("127.0.0.1", port, blocksize=BLOCK_BYTES)
     with path.open("rb") as file:
         headers = {"Content-Type": media_type, "Content-Length": str(path.stat().st_size)}
         connection.request("POST", "/datasets", file, headers)
         answer = connection.getresponse()
         assert answer.status == 201, answer.read()
-        dataset_id = answer.headers["Location"].rpartition("/")[2]
+        url = f"http://127.0.0.1:{port}{answer.headers['Location']}"
     connection.close()
-    return dataset_id
+    return lambda: _delete(url)
 
 
-def convert(path: Path, form: str, folder: Path) -> None:
-    """What the service does with a file that is there as a whole, its process's start included."""
-    with tempfile.TemporaryDirectory(dir=folder) as target:
-        converter = Converter(form, path, Path(target), ANY_SIZE, MEMORY_BYTES)
-        try:
-            converter.finish()
-            converter.found()
-        finally:
-            converter.close()
+def _delete(url: str) -> None:
+    httpx.delete(url, timeout=60).raise_for_status()
+
+
+def convert(path: Path, form: str, folder: Path) -> Undo:
+    """What the service does with a file that is there as a whole, with a process that waits for it."""
+    target = Path(tempfile.mkdtemp(dir=folder))
+    converter = Converter(form, path, target, ANY_SIZE, MEMORY_BYTES)
+    try:
+        converter.found()
+    finally:
+        converter.close()
+    return lambda: shutil.rmtree(target)
 
 
 class Peak:

@@ -5,7 +5,7 @@ import os
 import threading
 from pathlib import Path
 
-WHOLE = b"whole"
+WHOLE = b"whole\n"
 """What the process is told that reads a file which another writes, when nothing more will come."""
 
 _WAIT_SECONDS = 0.005

@@ -1,13 +1,14 @@
 """Turns an uploaded file into one that can be memory-mapped, and describes it: a process of its own.
 
-    python -m app.datasets.conversion FORM SOURCE FOLDER MOST_ROWS MOST_VALUES MOST_BYTES MOST_MEMORY_BYTES
+    python -m app.datasets.conversion
 
-A process, so that the API stays small whatever a file holds, and lives on if a file breaks the reader. It
-begins while the file is still being written, and hears on its standard input when that is whole.
+A process, so that the API stays small whatever a file holds, and lives on if a file breaks the reader. What
+to do is told on its standard input, in a line of JSON: `{"form", "body", "folder", "most", "most_memory"}`,
+as `app.datasets.converter` has them. The file may still be being written then; a second line says when it's
+whole. If the input ends before that, so does the process.
 
-It prints two lines of JSON. The first is `{"digest"}`, of the file's bytes, as soon as that is known. The
-second is `{"rows", "columns", "preview"}`, or `{"error"}`, what is wrong with the file, `{"too_large"}`,
-which limit it's beyond, or `{"errno"}`, what is wrong with the disk.
+It prints a line of JSON: `{"rows", "columns", "preview"}`, or `{"error"}`, what is wrong with the file,
+`{"too_large"}`, which limit it's beyond, or `{"errno"}`, what is wrong with the disk.
 Tables become `data.arrow`, an Arrow IPC file without compression; NPZ becomes `0.npy`, `1.npy`, … in the
 order of `columns`.
 """
@@ -20,7 +21,6 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +32,10 @@ from app.datasets.batches import plain_columns
 from app.datasets.body import WHOLE, Body
 from app.datasets.column_summary import ColumnSummary
 from app.datasets.description import PREVIEW_ROWS, TABLE_FILE, preview_value
-from app.datasets.digest import digest
 from app.datasets.readers import open_table
 from app.datasets.size import DatasetSize
 from app.errors import STORAGE_FAILURES, BrokenFile, NeedsWiderType, TooLarge
 
-_HASHED_BYTES = 1024 * 1024
 _SYNC_SECONDS = 0.2
 
 
@@ -127,44 +125,35 @@ def _syncing(path: Path) -> Iterator[None]:
 
 def _await_end(whole: threading.Event) -> None:
     """Waits until the file is whole, or ends the process with the one that was to write it."""
-    if sys.stdin.buffer.read() != WHOLE:
+    if sys.stdin.buffer.readline() != WHOLE:
         os._exit(1)
     whole.set()
 
 
-def _digest(body: Body) -> None:
-    with body.open() as file:
-        _tell({"digest": digest(iter(partial(file.read, _HASHED_BYTES), b""))})
-
-
-def _tell(found: dict[str, Any]) -> None:
-    sys.stdout.buffer.write(orjson.dumps(found, option=orjson.OPT_APPEND_NEWLINE))
-    sys.stdout.buffer.flush()
-
-
 def main() -> int:
-    """Converts what the command line names."""
-    form, source, folder, *limits = sys.argv[1:]
-    *most, most_memory = map(int, limits)
-    resource.setrlimit(resource.RLIMIT_DATA, (most_memory, most_memory))
+    """Converts what it's told to."""
+    line = sys.stdin.buffer.readline()
+    if not line:
+        return 0
+    task = orjson.loads(line)
+    form = task["form"]
+    resource.setrlimit(resource.RLIMIT_DATA, (task["most_memory"], task["most_memory"]))
     whole = threading.Event()
     threading.Thread(target=_await_end, args=(whole,), daemon=True).start()
-    body = Body(Path(source), whole)
-    with ThreadPoolExecutor(1) as hasher:
-        hashed = hasher.submit(_digest, body)
-        try:
-            found = convert(form, body, Path(folder), DatasetSize(*most))
-        except BrokenFile as error:
-            found = {"error": error.message}
-        except TooLarge as error:
-            found = {"too_large": error.message}
-        except (pyarrow.ArrowException, OSError, EOFError, MemoryError, OverflowError, ValueError) as error:
-            number = getattr(error, "errno", None)
-            found = {"error": f"Expected a file in {form}; received one that can't be read: {error}"[:500]}
-            if number in STORAGE_FAILURES:
-                found = {"errno": number}
-        hashed.result()
-    _tell(found)
+    try:
+        body = Body(Path(task["body"]), whole)
+        found = convert(form, body, Path(task["folder"]), DatasetSize(*task["most"]))
+    except BrokenFile as error:
+        found = {"error": error.message}
+    except TooLarge as error:
+        found = {"too_large": error.message}
+    except (pyarrow.ArrowException, OSError, EOFError, MemoryError, OverflowError, ValueError) as error:
+        number = getattr(error, "errno", None)
+        found = {"error": f"Expected a file in {form}; received one that can't be read: {error}"[:500]}
+        if number in STORAGE_FAILURES:
+            found = {"errno": number}
+    sys.stdout.buffer.write(orjson.dumps(found, option=orjson.OPT_APPEND_NEWLINE))
+    sys.stdout.buffer.flush()
     return 0
 
 

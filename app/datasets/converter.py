@@ -1,8 +1,9 @@
-"""Starts the process that turns a body into a dataset, and asks it what it found."""
+"""Has a process turn a body into a dataset, and asks it what it found."""
 
 import os
 import subprocess
 import sys
+import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
@@ -15,7 +16,7 @@ from app.errors import InvalidDocument, TooLarge
 
 
 class Converter:
-    """The process of `app.datasets.conversion`, which starts at once.
+    """A process of `app.datasets.conversion`, which begins at once.
 
     Args:
         form: of the body.
@@ -27,30 +28,30 @@ class Converter:
 
     def __init__(self, form: str, body: Path, folder: Path, most: DatasetSize, most_memory: int) -> None:
         self._form = form
-        command = [sys.executable, "-m", "app.datasets.conversion", form, str(body), str(folder)]
-        command += map(str, (*most, most_memory))
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-
-    def finish(self) -> str:
-        """Says that the body is whole; the digest of its bytes.
-
-        Raises:
-            InvalidDocument: the process has broken down.
-        """
-        with suppress(BrokenPipeError), _pipe(self._process.stdin) as pipe:
-            pipe.write(WHOLE)
-        digest: str = self._heard()["digest"]
-        return digest
+        self._process = _SPARE.take()
+        task = {
+            "form": form,
+            "body": str(body),
+            "folder": str(folder),
+            "most": list(most),
+            "most_memory": most_memory,
+        }
+        self._tell(orjson.dumps(task, option=orjson.OPT_APPEND_NEWLINE))
 
     def found(self) -> dict[str, Any]:
-        """What the dataset holds, which lies in the folder then; after `finish`.
+        """What the dataset holds, which lies in the folder then; to be asked when the body is whole.
 
         Raises:
-            InvalidDocument: the body is no such file.
+            InvalidDocument: the body is no such file, or breaks its reader.
             TooLarge: it's larger than it may be.
             OSError: the disk is full or broken.
         """
-        found = self._heard()
+        self._tell(WHOLE)
+        line = _pipe(self._process.stdout).readline()
+        if not line.endswith(b"\n"):
+            message = f"Expected a file in {self._form}; received one that broke its reader."
+            raise InvalidDocument.at("", message)
+        found: dict[str, Any] = orjson.loads(line)
         if "errno" in found:
             raise OSError(found["errno"], os.strerror(found["errno"]))
         if "too_large" in found:
@@ -64,14 +65,42 @@ class Converter:
         self._process.kill()
         with suppress(BrokenPipeError), self._process:
             pass  # closes the pipes, and waits
+        _SPARE.prepare()
 
-    def _heard(self) -> dict[str, Any]:
-        line = _pipe(self._process.stdout).readline()
-        if not line.endswith(b"\n"):
-            message = f"Expected a file in {self._form}; received one that broke its reader."
-            raise InvalidDocument.at("", message)
-        heard: dict[str, Any] = orjson.loads(line)
-        return heard
+    def _tell(self, line: bytes) -> None:
+        pipe = _pipe(self._process.stdin)
+        with suppress(BrokenPipeError):
+            pipe.write(line)
+            pipe.flush()
+
+
+class _Spare:
+    """A process that has imported what it needs, and waits; the next body is spared a third of a second."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def take(self) -> subprocess.Popen[bytes]:
+        """The process; a new one if there is none."""
+        with self._lock:
+            process, self._process = self._process, None
+        return process if process is not None and process.poll() is None else _start()
+
+    def prepare(self) -> None:
+        """Starts one for the next body."""
+        with self._lock:
+            if self._process is None:
+                self._process = _start()
+
+
+_SPARE = _Spare()
+
+
+def _start() -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "app.datasets.conversion"]
+    # A terminal's Ctrl-C is for the service, at whose end the process's input ends, too.
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
 
 
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:

@@ -1,16 +1,15 @@
 """The routes of datasets: HTTP in, HTTP out; what happens is in `app.datasets.service`."""
 
 import shutil
-from asyncio import Future, ensure_future
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from app.bodies import body_chunks, json_answer, problems
+from app.bodies import json_answer, problems, receive_body
 from app.datasets import schemas, service
-from app.datasets.reception import BLOCK_BYTES, Reception, ReceptionLimits
+from app.datasets.reception import Reception, ReceptionLimits
 from app.datasets.service import DatasetFiles
 from app.datasets.size import DatasetSize
 from app.datasets.tables import DatasetRow
@@ -52,32 +51,12 @@ async def post_dataset(
     limits = ReceptionLimits(settings.max_body_bytes, size, settings.dataset_memory_bytes)
     most_bytes = settings.max_body_bytes if upload.form == "json" else settings.max_table_bytes
     with gathering(files.upload()) as folder, Reception(upload, folder, limits) as reception:
-        await _receive(request, reception, most_bytes)
+        await receive_body(request, most_bytes, reception.take)
         dataset, new = await run_in_threadpool(
             service.store, state.database, files, name or upload.name, reception
         )
     headers = {"Location": f"/datasets/{dataset.id}"}
     return json_answer(_answer(dataset), 201 if new else 200, headers)
-
-
-async def _receive(request: Request, reception: Reception, most_bytes: int) -> None:
-    """Takes in a body; a thread is at one block of it while the next comes."""
-    taking: Future[None] | None = None
-    waiting: list[bytes] = []
-    size = 0
-    try:
-        async for chunk in body_chunks(request, most_bytes):
-            waiting.append(chunk)
-            size += len(chunk)
-            if size >= BLOCK_BYTES:
-                if taking is not None:
-                    await taking
-                taking = ensure_future(run_in_threadpool(reception.take, waiting))
-                waiting, size = [], 0
-    finally:
-        if taking is not None:
-            await taking  # also where the client has gone: the folder is removed after this
-    await run_in_threadpool(reception.take, waiting)
 
 
 @router.get("/datasets", response_model=schemas.DatasetList, responses=problems(422))

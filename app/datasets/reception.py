@@ -1,19 +1,19 @@
 """A dataset's body while it's received: written to the disk, and converted as it comes."""
 
 import threading
-from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+from blake3 import blake3
+
 from app.datasets.converter import Converter
-from app.datasets.digest import digest
 from app.datasets.size import DatasetSize
 from app.datasets.upload import Upload
 from app.errors import TooLarge
 
-BLOCK_BYTES = 1024 * 1024
-"""As much of a body is gathered before it's written; a shorter one is converted when it's whole."""
+EARLY_BYTES = 1024 * 1024
+"""A shorter body is converted when it's whole."""
 
 _EARLY = threading.BoundedSemaphore(2)
 """For how many bodies a converter is there already while they come, as slow as they may come."""
@@ -44,6 +44,7 @@ class Reception:
         self.folder = folder
         self.upload = upload
         self.bytes = 0
+        self._hash = blake3()
         self._limits = limits
         self._path = folder / "body"
         self._file = self._path.open("wb")
@@ -61,35 +62,37 @@ class Reception:
         if self._is_early:
             _EARLY.release()
 
-    def take(self, chunks: Iterable[bytes]) -> None:
+    def take(self, block: bytes | memoryview) -> None:
         """Writes some more.
 
         Raises:
             InvalidDocument: it's a form that can't be read.
             TooLarge: it's more JSON than may be.
         """
-        for chunk in chunks:
-            for part in self.upload.take(chunk):
-                self.bytes += self._file.write(part)
+        for part in self.upload.take(block):
+            self.bytes += self._file.write(part)
+            self._hash.update(part)
         self._file.flush()
         if self.upload.form == "json" and self.bytes > self._limits.json_bytes:  # in a form it's told late
             raise TooLarge(f"Expected JSON of at most {self._limits.json_bytes} bytes; received more.")
-        is_long = self.bytes >= BLOCK_BYTES
+        is_long = self.bytes >= EARLY_BYTES
         if is_long and self._converter is None and _EARLY.acquire(blocking=False):
             self._is_early = True
             self._start()
 
     def end(self) -> str:
-        """Says that nothing more comes; the digest of the file's bytes.
+        """Says that nothing more comes.
+
+        Returns:
+            What tells files apart, since those of one digest are one dataset: `blake3:` and BLAKE3 of the
+            file's bytes in hexadecimal, as `b3sum` has it.
 
         Raises:
-            InvalidDocument: the file hasn't ended, or breaks its reader.
+            InvalidDocument: the file hasn't ended.
         """
         self.upload.end()
         self._file.close()
-        if self._converter is None and self.bytes < BLOCK_BYTES:
-            return digest([self._path.read_bytes()])
-        return (self._converter or self._start()).finish()
+        return f"blake3:{self._hash.hexdigest()}"
 
     def found(self) -> dict[str, Any]:
         """What the dataset holds, whose files are in the folder then, and no others; after `end`.
@@ -99,11 +102,7 @@ class Reception:
             TooLarge: the dataset is larger than it may be.
             OSError: the disk is full or broken.
         """
-        converter = self._converter
-        if converter is None:
-            converter = self._start()
-            converter.finish()
-        found = converter.found()
+        found = (self._converter or self._start()).found()
         self._path.unlink()
         return found
 

@@ -20,7 +20,7 @@ class DatasetRow(Owned, Base):
     form: Mapped[str] = mapped_column(String(16))
     """What was uploaded: `csv`, `parquet`, `arrow`, `npz` or `json`."""
     digest: Mapped[str] = mapped_column(String(80))
-    """Of the uploaded bytes, as `app.datasets.digest` has it; `sha256:` and SHA-256 in older rows."""
+    """Of the uploaded bytes, as `app.datasets.reception` has it; `sha256:` and SHA-256 in older rows."""
     bytes: Mapped[int] = mapped_column(BigInteger)
     """Length of what was uploaded."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -26,6 +26,8 @@ _SUFFIXES = {".csv": "csv", ".parquet": "parquet", ".arrow": "arrow", ".npz": "n
 
 _LONGEST_NAME = 255
 
+Block = bytes | memoryview
+
 
 class Upload:
     """A body that is the file.
@@ -45,9 +47,9 @@ class Upload:
         self.form = _form(media_type, None)
         self.name: str | None = None
 
-    def take(self, chunk: bytes) -> Iterable[bytes]:
+    def take(self, block: Block) -> Iterable[Block]:
         """The parts of the file in some more of the body."""
-        return (chunk,)
+        return (block,)
 
     def end(self) -> None:
         """Says that the body has ended.
@@ -96,11 +98,11 @@ class FormUpload(Upload):
         except FormParserError as error:
             raise _broken(error) from error
 
-    def take(self, chunk: bytes) -> Iterable[bytes]:
+    def take(self, block: Block) -> Iterable[Block]:
         """The parts of the file in some more of the body."""
         self._pieces = []
         try:
-            self._parser.write(chunk)
+            self._parser.write(bytes(block))
         except FormParserError as error:
             raise _broken(error) from error
         return self._pieces

@@ -2,6 +2,7 @@
 
 import os
 import random
+import signal
 import socket
 import threading
 import time
@@ -42,6 +43,18 @@ def upload(service: Service, content: bytes | Iterator[bytes]) -> httpx.Response
 def gathered(service: Service) -> list[Path]:
     """The folders of datasets that aren't there yet."""
     return list((service.data_dir / "datasets").glob(".*"))
+
+
+def converting(service: Service) -> list[int]:
+    """The processes that are at a body: they have it open."""
+    return [pid for pid in service.converter_pids() if any(map(_is_body, Path(f"/proc/{pid}/fd").iterdir()))]
+
+
+def _is_body(descriptor: Path) -> bool:
+    try:
+        return descriptor.readlink().name == "body"
+    except FileNotFoundError:  # it has been closed since
+        return False
 
 
 def last_line_later(content: bytes, condition: Condition) -> Iterator[bytes]:
@@ -86,7 +99,7 @@ def test_a_line_broken_late_is_named_and_nothing_stays(service: Service) -> None
         422,
         "Expected 3 values in line 200001; received 2.",
     )
-    assert gathered(service) == service.worker_pids() == []
+    assert gathered(service) == converting(service) == []
 
 
 @pytest.mark.parametrize("sent", [1000, len(CSV) // 2], ids=["at once", "with a converter"])
@@ -95,8 +108,8 @@ def test_a_client_that_breaks_off_leaves_nothing(service: Service, sent: int) ->
     with socket.create_connection((url.host, url.port or 0)) as connection:
         head = f"Host: localhost\r\nContent-Type: text/csv\r\nContent-Length: {len(CSV)}\r\n\r\n"
         connection.sendall(b"POST /datasets HTTP/1.1\r\n" + head.encode() + CSV[:sent])
-        wait_until(lambda: service.worker_pids() if sent > 1000 else gathered(service))
-    wait_until(lambda: not gathered(service) and not service.worker_pids())
+        wait_until(lambda: converting(service) if sent > 1000 else gathered(service))
+    wait_until(lambda: not gathered(service) and not converting(service))
 
 
 def test_many_slow_clients_have_few_converters(service: Service) -> None:
@@ -107,7 +120,7 @@ def test_many_slow_clients_have_few_converters(service: Service) -> None:
         def pieces() -> Iterator[bytes]:
             yield b"\n".join(LINES[: 200_000 + number])
             ready.wait(60)
-            most.append(len(service.worker_pids()))
+            most.append(len(converting(service)))
             ready.wait(60)
             yield b"\n" + LINES[1]
 
@@ -116,7 +129,7 @@ def test_many_slow_clients_have_few_converters(service: Service) -> None:
     with ThreadPoolExecutor(4) as clients:
         assert list(clients.map(slowly, range(4))) == [201] * 4
     assert max(most) <= 2
-    assert gathered(service) == service.worker_pids() == []
+    assert gathered(service) == converting(service) == []
 
 
 def test_a_converter_ends_with_the_service(start_service: Callable[..., Service]) -> None:
@@ -124,7 +137,7 @@ def test_a_converter_ends_with_the_service(start_service: Callable[..., Service]
     converters: list[int] = []
 
     def is_there() -> bool:
-        converters.extend(service.worker_pids())
+        converters.extend(converting(service))
         return bool(converters)
 
     def until_killed() -> Iterator[bytes]:
@@ -136,6 +149,24 @@ def test_a_converter_ends_with_the_service(start_service: Callable[..., Service]
     with pytest.raises(httpx.TransportError):
         upload(service, until_killed())
     wait_until(lambda: not _is_alive(converters[0]))
+
+
+def test_a_process_waits_for_the_next_body_and_isnt_relied_upon(
+    start_service: Callable[..., Service],
+) -> None:
+    service = start_service(ready=False, workers="0")
+    assert service.converter_pids() == []
+    for number in range(3):
+        answer = upload(service, b"a\n%d\n" % number)
+        assert answer.status_code == 201, answer.text
+        wait_until(lambda: len(service.converter_pids()) == 1)
+        (waiting,) = service.converter_pids()
+        if number == 0:
+            os.kill(waiting, signal.SIGKILL)
+            wait_until(lambda pid=waiting: not _is_alive(pid))
+    service.process.kill()
+    service.client.close()
+    wait_until(lambda: not _is_alive(waiting))
 
 
 def _is_alive(pid: int) -> bool:

@@ -91,9 +91,17 @@ class Service:
         self.client.close()
 
     def worker_pids(self) -> list[int]:
-        """The processes of its workers: the children of its threads."""
-        threads = Path(f"/proc/{self.process.pid}/task")
-        return [int(pid) for path in threads.glob("*/children") for pid in path.read_text().split()]
+        """The processes of its workers."""
+        return self._children("app.worker")
+
+    def converter_pids(self) -> list[int]:
+        """The processes that convert datasets, or wait for one."""
+        return self._children("app.datasets.conversion")
+
+    def _children(self, module: str) -> list[int]:
+        children = Path(f"/proc/{self.process.pid}/task").glob("*/children")  # of each thread
+        pids = [pid for path in children for pid in path.read_text().split()]
+        return [int(pid) for pid in pids if module in Path(f"/proc/{pid}/cmdline").read_text()]
 
     def kill_workers(self) -> None:
         """Ends the workers at once, as a crash would."""
