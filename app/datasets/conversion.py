@@ -36,7 +36,7 @@ from app.datasets.readers import open_table
 from app.datasets.size import DatasetSize
 from app.errors import STORAGE_FAILURES, BrokenFile, NeedsWiderType, TooLarge
 
-_SYNC_SECONDS = 0.2
+_SYNC_SECONDS = 0.05
 
 
 def convert(form: str, body: Body, folder: Path, most: DatasetSize) -> dict[str, Any]:
