@@ -75,7 +75,7 @@ class ColumnSummary:
             if ends["min"] is not None:
                 self._add_range(ends["min"], ends["max"])
         if self.categories is not None:
-            self._add_categories(pc.unique(codes))
+            self._add_categories(_distinct(codes))
 
     def _add_whole(self, values: Any, elements: Any) -> bool:
         """Takes in floating-point numbers if none of them is missing; whether it did so.
@@ -119,7 +119,7 @@ class ColumnSummary:
         if len(values) > MOST_CATEGORIES:
             self.categories = None
             return
-        self.categories |= set(values.to_pylist()) - {None}
+        self.categories |= set(values.to_pylist())
         characters = sum(len(value) for value in self.categories if isinstance(value, str))
         if len(self.categories) > MOST_CATEGORIES or characters > MOST_CATEGORY_CHARACTERS:
             self.categories = None
@@ -136,3 +136,11 @@ class ColumnSummary:
             high=self.high,
             categories=None if self.categories is None else sorted(self.categories),
         )
+
+
+def _distinct(values: Any) -> Any:
+    """The different values, of which a dictionary may have some more than once, and null, too."""
+    found = pc.unique(values)
+    if pyarrow.types.is_dictionary(found.type):
+        found = pc.unique(found.dictionary_decode())
+    return found.drop_null()

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow
 from pyarrow import parquet
 
-from app.datasets.batches import BATCH_ROWS, Table, plain_schema
+from app.datasets.batches import BATCH_ROWS, Dictionaries, Table, plain_schema
 from app.errors import BrokenFile
 
 _LENGTH_BYTES = 4
@@ -22,30 +22,29 @@ def open_parquet(path: Path) -> Table:
     """
     try:
         metadata = parquet.read_metadata(path, memory_map=True)
+        schema = metadata.schema.to_arrow_schema()
         file = parquet.ParquetFile(
             path,
             metadata=metadata,
             memory_map=True,
-            read_dictionary=_coded_columns(metadata),
+            read_dictionary=_coded_columns(metadata, schema),
             page_checksum_verification=True,
         )
     except (pyarrow.ArrowException, OSError) as error:
         raise BrokenFile(f"Expected a Parquet file; received one whose end can't be read: {error}") from error
-    return plain_schema(file.schema_arrow), _batches(file)
+    return plain_schema(schema), _batches(file)
 
 
-def _coded_columns(metadata: Any) -> list[str]:
+def _coded_columns(metadata: Any, schema: Any) -> list[str]:
     """The columns of texts of which nearly all are stored as places in a dictionary."""
+    texts = {field.name for field in schema if field.type == pyarrow.string()}
+    paths = {metadata.schema.column(place).path: place for place in range(metadata.num_columns)}
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
     return [
-        metadata.schema.column(place).path
-        for place in range(metadata.num_columns)
-        if metadata.schema.column(place).physical_type == "BYTE_ARRAY"
-        and all(_is_coded(chunk) for chunk in _chunks(metadata, place))
+        path
+        for path, place in paths.items()
+        if path in texts and all(_is_coded(group.column(place)) for group in groups)
     ]
-
-
-def _chunks(metadata: Any, place: int) -> list[Any]:
-    return [metadata.row_group(group).column(place) for group in range(metadata.num_row_groups)]
 
 
 def _is_coded(chunk: Any) -> bool:
@@ -55,11 +54,13 @@ def _is_coded(chunk: Any) -> bool:
 
 
 def _batches(file: Any) -> Iterator[Any]:
+    dictionaries = Dictionaries()
     for group in range(file.num_row_groups):
         rows, told = 0, file.metadata.row_group(group).num_rows
         try:
             for batch in file.iter_batches(BATCH_ROWS, row_groups=[group]):
                 rows += batch.num_rows
+                dictionaries.check(batch)
                 yield batch
         except (pyarrow.ArrowException, OSError) as error:
             raise BrokenFile(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow
 
-from app.datasets.batches import BATCH_ROWS, Table, plain_schema
+from app.datasets.batches import BATCH_ROWS, Dictionaries, Table, plain_schema
 from app.datasets.body import Body
 from app.datasets.csv_reader import open_csv
 from app.datasets.parquet_reader import open_parquet
@@ -55,9 +55,14 @@ def _open_arrow(path: Path) -> Table:
 
 def _arrow_batches(batches: Iterator[Any]) -> Iterator[Any]:
     number = 0
+    dictionaries = Dictionaries()
     try:
         for batch in batches:
-            batch.validate(full=True)  # offsets that lead out of the file would end the process
+            batch.validate()
+            for column in batch.columns:  # offsets that lead out of the file would end the process
+                if not pyarrow.types.is_dictionary(column.type):
+                    column.validate(full=True)
+            dictionaries.check(batch)
             yield batch
             number += 1
     except (pyarrow.ArrowException, OSError) as error:

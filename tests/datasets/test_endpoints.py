@@ -157,12 +157,8 @@ def test_texts_are_the_same_whether_stored_as_such_or_as_places_in_a_dictionary(
 ) -> None:
     table = pyarrow.table({"kind": column})
     sink = io.BytesIO()
-    if form == "parquet":
-        parquet.write_table(table, sink, **options)
-    else:
-        with pyarrow.ipc.new_file(sink, table.schema) as writer:
-            writer.write_table(table)
-    found = converted(tmp_path, form, sink.getvalue())
+    parquet.write_table(pyarrow.table({"kind": KINDS}) if form == "arrow" else table, sink, **options)
+    found = converted(tmp_path, form, arrow_file(table) if form == "arrow" else sink.getvalue())
     (kind,) = found["columns"]
     assert (kind["type"], kind["missing"], kind["first_missing"]) == ("string", 250, 2)
     assert kind["categories"] == ["Bern", "Oslo", "Rome"]
@@ -180,6 +176,49 @@ def test_texts_of_which_parquet_stores_the_last_as_such(tmp_path: Path) -> None:
     assert column["categories"] == sorted(set(texts))
     stored = pyarrow.ipc.open_file(tmp_path / "folder" / "data.arrow").read_all()
     assert stored.column("text").to_pylist() == texts
+
+
+def test_a_thousand_categories_are_told_missing_values_or_not(tmp_path: Path) -> None:
+    names = [f"v{number:03d}" for number in range(1000)]
+    table = pyarrow.table({"plain": [*names, None], "number": [*range(1000), None]})
+    sink = io.BytesIO()
+    parquet.write_table(table, sink, use_dictionary=["plain"])
+    columns = converted(tmp_path, "parquet", sink.getvalue())["columns"]
+    assert [column["categories"] for column in columns] == [names, list(range(1000))]
+
+
+def test_a_dictionary_may_have_values_twice(tmp_path: Path) -> None:
+    places = pyarrow.array(range(3000), pyarrow.int32())
+    column = pyarrow.DictionaryArray.from_arrays(places, pyarrow.array(["a", "b", None] * 1000))
+    content = arrow_file(pyarrow.table({"kind": column}))
+    (kind,) = converted(tmp_path, "arrow", content)["columns"]
+    assert (kind["categories"], kind["missing"]) == (["a", "b"], 1000)
+
+
+def test_a_place_beyond_its_dictionary_is_told_by_its_batch(tmp_path: Path) -> None:
+    places, values = pyarrow.array([0, 1, 9], pyarrow.int8()), pyarrow.array(["a", "b"])
+    column = pyarrow.DictionaryArray.from_arrays(places, values, safe=False)
+    with pytest.raises(BrokenFile, match="no batch can be read after 0: 0 to 9 in a dictionary of 2"):
+        converted(tmp_path, "arrow", arrow_file(pyarrow.table({"kind": column})))
+
+
+def test_the_type_of_a_column_is_the_files_however_it_is_encoded(tmp_path: Path) -> None:
+    lists = pyarrow.FixedSizeListArray.from_arrays(pyarrow.array(["a", "b"] * 100), 2)
+    large = pyarrow.array(["a"] * 100, pyarrow.large_string())
+    sink = io.BytesIO()
+    parquet.write_table(pyarrow.table({"lists": lists, "large": large}), sink)
+    columns = converted(tmp_path, "parquet", sink.getvalue())["columns"]
+    assert [(column["type"], column["shape"]) for column in columns] == [
+        ("string", [2]),
+        ("large_string", []),
+    ]
+
+
+def arrow_file(table: Any) -> bytes:
+    sink = io.BytesIO()
+    with pyarrow.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue()
 
 
 def test_numbers_in_a_dictionary_are_numbers(tmp_path: Path) -> None:
