@@ -5,7 +5,8 @@ document; so FastAPI doesn't see a body parameter, and what it would have descri
 """
 
 from asyncio import Future, ensure_future
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
 from io import BytesIO
 from typing import Any
 
@@ -113,7 +114,7 @@ async def _read_rest(request: Request, most_bytes: int) -> bytes:
     return whole.getvalue()
 
 
-async def body_chunks(request: Request, most_bytes: int) -> AsyncIterator[bytes]:
+async def body_chunks(request: Request, most_bytes: int) -> AsyncGenerator[bytes]:
     """The parts of a body, as they come.
 
     Args:
@@ -146,12 +147,12 @@ async def receive_body(request: Request, most_bytes: int, take: Take) -> None:
         UnsupportedMediaType, TooLarge: as `body_chunks` does.
         ClientDisconnect: the client has gone.
     """
-    chunks = body_chunks(request, most_bytes)
-    first = await anext(chunks)
-    rest = _direct_body(request)
-    if rest is None:
-        await _take_chunks(first, chunks, take)
-        return
+    async with aclosing(body_chunks(request, most_bytes)) as chunks:
+        first = await anext(chunks)
+        rest = _direct_body(request)
+        if rest is None:
+            await _take_chunks(first, chunks, take)
+            return
     try:
         await rest.receive(first, take)
     except ConnectionError as error:
@@ -185,7 +186,7 @@ async def _take_chunks(first: bytes, others: AsyncIterator[bytes], take: Take) -
 def _direct_body(request: Request) -> DirectBody | None:
     """What is still to come of a body, if the server gives it away."""
     extension = request.scope.get("extensions", {}).get(EXTENSION)
-    return extension["take"]() if extension else None
+    return extension["begin"]() if extension else None
 
 
 def _check_head(headers: dict[bytes, bytes], most_bytes: int, compressed: bool) -> None:

@@ -11,11 +11,14 @@ import select
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from enum import Enum, auto
+from typing import TypeVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 EXTENSION = "kerb.direct_body"
-"""Among the extensions of a scope: `{"take"}`, a function that answers the `DirectBody`, or None."""
+"""Among the extensions of a scope: `{"begin"}`, a function that answers the `DirectBody`, or None."""
 
 LEAST_BYTES = 1024 * 1024
 """It isn't worth it for less."""
@@ -23,13 +26,33 @@ LEAST_BYTES = 1024 * 1024
 _PART_BYTES = 256 * 1024
 
 _TURN_SECONDS = 0.25
-"""As long a thread is at one body, if others wait for it or not."""
+"""Longest that a thread is at one body, as others may wait for it."""
+
+_PART_SECONDS = 0.02
+"""Longest that it's at one part: a client that sends more slowly is left to the event loop in between."""
 
 _PATIENCE_MILLISECONDS = 2
-"""As long it waits for more of that."""
+"""Longest that it waits when nothing comes."""
+
+_LINGER_SECONDS = 30.0
+"""Longest that a refused body is received, as many clients don't listen before they've sent all of it."""
+
+_lingering: set[asyncio.Task[None]] = set()
+
+T = TypeVar("T")
 
 Take = Callable[[bytes | memoryview], None]
 """Takes in a part of a body, which is valid until it returns."""
+
+
+class End(Enum):
+    """How it ends that a body is received."""
+
+    WHOLE = auto()
+    REFUSED = auto()
+    """Some is still to come, which nobody wants."""
+    GONE = auto()
+    """The client has gone."""
 
 
 class DirectBody:
@@ -38,10 +61,10 @@ class DirectBody:
     Args:
         http: the connection's protocol.
         left: bytes that are still to come.
-        give_back: makes the protocol read what follows, if nothing is left of the body.
+        give_back: gives the connection back to the protocol.
     """
 
-    def __init__(self, http: HttpToolsProtocol, left: int, give_back: Callable[[int], None]) -> None:
+    def __init__(self, http: HttpToolsProtocol, left: int, give_back: Callable[[End], None]) -> None:
         http.flow.pause_reading()
         self._socket = socket.socket(fileno=os.dup(http.transport.get_extra_info("socket").fileno()))
         self._left = left
@@ -54,27 +77,33 @@ class DirectBody:
 
         Args:
             first: of the body, what has come before.
-            take: gets one part after another.
+            take: gets one part after another. If it raises, so does this, and what is left is dropped.
 
         Raises:
             ConnectionError: the client has gone.
-            Exception: what `take` raised, once the client has sent all, since not before does it listen.
         """
+        end = End.GONE  # also where this is cancelled, as the server stops
         try:
-            await asyncio.to_thread(take, first)
+            await _in_thread(take, first)
             await self._hand_on(take)
+            end = End.WHOLE
         except ConnectionError:
             raise
         except Exception:
-            await self._hand_on(_drop)
+            end = End.REFUSED if self._left else End.WHOLE
             raise
         finally:
-            self._socket.close()
-            self._give_back(self._left)
+            self._give_back(end)
+            if end is End.REFUSED:
+                task = asyncio.create_task(self._linger())
+                _lingering.add(task)
+                task.add_done_callback(_lingering.discard)
+            else:
+                self._socket.close()
 
     async def _hand_on(self, take: Take) -> None:
         while self._left:
-            await asyncio.to_thread(self._take_turn, take)
+            await _in_thread(self._take_turn, take)
             if self._left:
                 await self._wait()
 
@@ -82,16 +111,20 @@ class DirectBody:
         """Receives what is there, and what comes soon, for some time."""
         coming = select.poll()
         coming.register(self._socket, select.POLLIN)
-        end = time.monotonic() + _TURN_SECONDS
-        while self._left and time.monotonic() < end and coming.poll(_PATIENCE_MILLISECONDS):
+        now = time.monotonic()
+        end, part_end = now + _TURN_SECONDS, now + _PART_SECONDS
+        while self._left and now < min(end, part_end) and coming.poll(_PATIENCE_MILLISECONDS):
             received = self._socket.recv_into(self._part[self._filled : self._filled + self._left])
             if not received:
                 raise ConnectionResetError
             self._filled += received
             self._left -= received
+            now = time.monotonic()
             if self._filled == _PART_BYTES or not self._left:
                 part, self._filled = self._part[: self._filled], 0
                 take(part)
+                now = time.monotonic()
+                part_end = now + _PART_SECONDS
 
     async def _wait(self) -> None:
         """Returns when more has come."""
@@ -101,6 +134,24 @@ class DirectBody:
             await more.wait()
         finally:
             loop.remove_reader(self._socket)
+
+    async def _linger(self) -> None:
+        """Drops what is left. To close the connection before that would tear the answer from the client."""
+        try:
+            with suppress(OSError):  # the client has gone, or takes too long
+                await asyncio.wait_for(self._hand_on(_drop), _LINGER_SECONDS)
+        finally:
+            self._socket.close()
+
+
+async def _in_thread(work: Callable[[T], None], about: T) -> None:
+    """Does something in a thread, and isn't cancelled before that is at its end, which is soon."""
+    task = asyncio.ensure_future(asyncio.to_thread(work, about))
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 def _drop(_part: bytes | memoryview) -> None:

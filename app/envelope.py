@@ -7,6 +7,7 @@ import secrets
 import time
 from collections.abc import Collection, Iterable, Sequence
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import Misdirected
@@ -30,6 +31,9 @@ _ASKED_AGAIN = (b"cache-control", b"private, no-cache")
 
 _PLAIN = frozenset((b"content-length", b"content-type"))
 _OF_PLAIN_ANSWERS = (*_ALWAYS, _NOT_STORED)
+
+_CLIENT_GONE = 499
+"""What is counted and logged, as nginx does, of a client that has broken off; nobody is answered."""
 
 _REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")
 
@@ -82,6 +86,8 @@ class Envelope:
                 expected = "a Host that the service is known by (setting KERB_ALLOWED_HOSTS)"
                 error = Misdirected(f"Expected {expected}; received another.")
                 await problem_response(error, scope["path"])(scope, receive, send_with_headers)
+        except ClientDisconnect:
+            status = _CLIENT_GONE
         except Exception as error:
             logger.error("request failed method=%s path=%s error=%r", scope["method"], scope["path"], error)
             if not status:

@@ -1,12 +1,17 @@
 """HTTP on a connection, with a limit to what a request may send before its body."""
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
-from app.direct_body import EXTENSION, LEAST_BYTES, DirectBody
+from app.direct_body import EXTENSION, LEAST_BYTES, DirectBody, End
 
 _BODY = (
     b'{"type":"urn:kerb:problem:head_too_large","title":"Too large","status":431,'
@@ -40,7 +45,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._before = 0  # bytes received with its beginning, of which some may be of the request before
         self._in_head = True
         self._too_large = False
-        self._body_bytes = 0  # received of the body
+        self._body_bytes = 0  # received of the body of the last request
 
     def data_received(self, data: bytes) -> None:
         """Reads on, unless a head has become too large."""
@@ -66,10 +71,11 @@ class LimitedProtocol(HttpToolsProtocol):
                 self._too_large = True
                 raise OverflowError  # which makes the parser stop, and uvicorn refuse the request
         self._in_head, self._received, self._body_bytes = False, 0, 0
-        self.scope["extensions"] = {EXTENSION: {"take": self._direct_body}}
         super().on_headers_complete()
-        if self.cycle is not None and self.scope["method"] != "HEAD":
-            self.cycle.transport = _JoiningTransport(self.transport)
+        if self.cycle is not None and self.cycle.scope is self.scope:
+            self.scope["extensions"] = {EXTENSION: {"begin": partial(self._direct_body, self.cycle)}}
+            if self.scope["method"] != "HEAD":
+                self.cycle.transport = _JoiningTransport(self.transport)
 
     def on_body(self, body: bytes) -> None:
         """Some more of a body."""
@@ -78,25 +84,29 @@ class LimitedProtocol(HttpToolsProtocol):
             self.cycle.body = b""  # type: ignore[assignment]  # to which bytes are added without a copy
         super().on_body(body)
 
-    def _direct_body(self) -> DirectBody | None:
-        """Gives the connection away; None where that isn't worth it, or nobody knows how much is to come."""
+    def _direct_body(self, cycle: RequestResponseCycle) -> DirectBody | None:
+        """Gives the connection away for the rest of a request's body.
+
+        None where that isn't worth it, where nobody knows how much is to come, or where that has come, and
+        perhaps a request behind it.
+        """
+        if cycle is not self.cycle or not cycle.more_body or cycle.body or cycle.disconnected:
+            return None
         length = next((int(value) for name, value in self.headers if name == b"content-length"), 0)
         left = length - self._body_bytes
-        if left < LEAST_BYTES or self.cycle.body or self.cycle.disconnected:
-            return None
-        return DirectBody(self, left, self._read_on)
+        return DirectBody(self, left, partial(self._read_on, cycle)) if left >= LEAST_BYTES else None
 
-    def _read_on(self, left: int) -> None:
-        """Reads the connection again, of whose body so much is still to come."""
-        if self.transport.is_closing():
+    def _read_on(self, cycle: RequestResponseCycle, end: End) -> None:
+        """Has the connection again."""
+        if end is End.REFUSED:
+            cycle.keep_alive = False  # somebody else reads the rest, so no request can come behind it
             return
-        if left:  # which can't be told from what follows
-            self.cycle.keep_alive = False
-        else:
-            self.cycle.more_body = False
+        cycle.more_body = False
+        cycle.disconnected |= end is End.GONE
+        if not self.transport.is_closing():
             self.parser = httptools.HttpRequestParser(self)
             self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
-        self.flow.resume_reading()
+            self.flow.resume_reading()
 
     def send_400_response(self, msg: str) -> None:
         """Refuses a request that can't be read, or whose head is too large, and closes the connection."""

@@ -52,6 +52,10 @@ class Connection:
         self._received.close()
         self.socket.close()
 
+    def is_ended(self) -> bool:
+        """Whether the service closes it, and sends nothing more."""
+        return self._received.read() == b""
+
     def answer(self) -> tuple[int, Any]:
         """Status and body of the next answer."""
         status = int(self._received.readline().split()[1])
@@ -146,16 +150,30 @@ def post(service: Service, content: bytes) -> httpx.Response:
     [("x.json", 413, "too_large"), ("x.exe", 415, "unsupported_media_type")],
     ids=["late", "at its beginning"],
 )
-def test_a_body_that_is_refused_is_sent_and_then_answered(
-    connection: Connection, name: str, status: int, code: str
+@pytest.mark.parametrize("listens", [True, False], ids=["listens while it sends", "listens when all is sent"])
+def test_a_body_that_is_refused_is_answered_and_no_request_behind_it(
+    connection: Connection, name: str, status: int, code: str, listens: bool
 ) -> None:
     part = f'--b\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'.encode()
-    content = part + b" " * 5_000_000 + b"\r\n--b--\r\n"
-    connection.send(head(len(content), "multipart/form-data; boundary=b"), content)
+    content = part + b" " * 30_000_000 + b"\r\n--b--\r\n"
+    connection.send(head(len(content), "multipart/form-data; boundary=b"))
+    sent = 10_000_000 if listens else len(content)
+    connection.send(content[:sent])
     answered, problem = connection.answer()
     assert (answered, problem["code"]) == (status, code)
-    connection.send(ALIVE)
-    assert connection.answer() == (200, {"status": "alive"})
+    connection.send(content[sent:])
+    assert connection.is_ended()
+
+
+def test_a_small_body_with_a_large_one_behind_it(connection: Connection) -> None:
+    small, large = b"a,b\n1,2\n", CSV + b"1,6\n"
+    connection.send(head(len(small)) + small + head(len(large)))
+    time.sleep(0.2)  # so that the second head is there when the first body is taken
+    connection.send(large)
+    for content in (small, large):
+        status, dataset = connection.answer()
+        assert status == 201
+        assert is_whole(dataset, content)
 
 
 @pytest.mark.parametrize("how", ["closed", "reset"])
@@ -168,7 +186,10 @@ def test_a_client_that_goes_is_noticed(service: Service, connection: Connection,
     else:
         connection.reset()
     wait_until(lambda: not any(folders.glob(".*")))
+    if how == "closed":
+        assert connection.is_ended()
     assert service.client.get("/healthz").status_code == 200
+    assert "Traceback" not in service.log_path.read_text()
 
 
 def test_a_service_ends_while_a_body_is_on_its_way(start_service: Callable[..., Service]) -> None:

@@ -13,6 +13,7 @@ Tables become `data.arrow`, an Arrow IPC file without compression; NPZ becomes `
 order of `columns`.
 """
 
+import io
 import math
 import os
 import resource
@@ -123,23 +124,24 @@ def _syncing(path: Path) -> Iterator[None]:
         synced.result()
 
 
-def _await_end(whole: threading.Event) -> None:
+def _await_end(told: io.RawIOBase, whole: threading.Event) -> None:
     """Waits until the file is whole, or ends the process with the one that was to write it."""
-    if sys.stdin.buffer.readline() != WHOLE:
+    if told.readline() != WHOLE:
         os._exit(1)
     whole.set()
 
 
 def main() -> int:
     """Converts what it's told to."""
-    line = sys.stdin.buffer.readline()
+    told = io.FileIO(sys.stdin.fileno(), closefd=False)  # a buffer would be locked by the thread that waits
+    line = told.readline()
     if not line:
         return 0
     task = orjson.loads(line)
     form = task["form"]
     resource.setrlimit(resource.RLIMIT_DATA, (task["most_memory"], task["most_memory"]))
     whole = threading.Event()
-    threading.Thread(target=_await_end, args=(whole,), daemon=True).start()
+    threading.Thread(target=_await_end, args=(told, whole), daemon=True).start()
     try:
         body = Body(Path(task["body"]), whole)
         found = convert(form, body, Path(task["folder"]), DatasetSize(*task["most"]))

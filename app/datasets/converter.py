@@ -88,8 +88,8 @@ class _Spare:
         return process if process is not None and process.poll() is None else _start()
 
     def prepare(self) -> None:
-        """Starts one for the next body."""
-        with self._lock:
+        """Starts one for the next body, if that is possible now."""
+        with self._lock, suppress(OSError):
             if self._process is None:
                 self._process = _start()
 

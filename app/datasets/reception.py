@@ -57,10 +57,12 @@ class Reception:
     def __exit__(self, *_error: object) -> None:
         with suppress(OSError):  # what couldn't be written needn't be
             self._file.close()
-        if self._converter is not None:
-            self._converter.close()
-        if self._is_early:
-            _EARLY.release()
+        try:
+            if self._converter is not None:
+                self._converter.close()
+        finally:
+            if self._is_early:
+                _EARLY.release()
 
     def take(self, block: bytes | memoryview) -> None:
         """Writes some more.

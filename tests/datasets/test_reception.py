@@ -2,6 +2,7 @@
 
 import os
 import random
+import resource
 import signal
 import socket
 import threading
@@ -100,6 +101,36 @@ def test_a_line_broken_late_is_named_and_nothing_stays(service: Service) -> None
         "Expected 3 values in line 200001; received 2.",
     )
     assert gathered(service) == converting(service) == []
+
+
+def test_a_dataset_that_is_too_large_is_refused_while_it_comes(start_service: Callable[..., Service]) -> None:
+    service = start_service(ready=False, workers="0", max_dataset_rows="1000")
+    for _ in range(3):  # one more than converters that begin early
+        answer = upload(service, CSV)
+        assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+    assert gathered(service) == converting(service) == []
+    assert "Fatal" not in service.log_path.read_text()
+
+
+def test_a_process_more_that_cannot_be_started_is_no_harm(start_service: Callable[..., Service]) -> None:
+    service = start_service(ready=False, workers="0")
+    assert upload(service, CSV).status_code == 201
+    wait_until(lambda: len(service.converter_pids()) == 1)
+    pid, kind = service.process.pid, resource.RLIMIT_NOFILE
+    descriptors = len(list(Path(f"/proc/{pid}/fd").iterdir()))
+    before = resource.prlimit(pid, kind)
+    refused = 0
+    for more in range(16):
+        content = CSV + b"\n1,2,%d" % more
+        resource.prlimit(pid, kind, (descriptors + more, before[1]))
+        first = upload(service, content)
+        resource.prlimit(pid, kind, before)
+        refused += first.status_code == 503
+        again = upload(service, content)
+        assert (first.status_code, again.status_code) in ((503, 201), (201, 200)), first.text
+    assert 0 < refused < 16
+    answer = upload(service, last_line_later(CSV + b"\n1,2,y\n", lambda: converting(service)))
+    assert answer.status_code == 201, answer.text
 
 
 @pytest.mark.parametrize("sent", [1000, len(CSV) // 2], ids=["at once", "with a converter"])
