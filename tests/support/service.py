@@ -101,7 +101,7 @@ class Service:
     def _children(self, module: str) -> list[int]:
         children = Path(f"/proc/{self.process.pid}/task").glob("*/children")  # of each thread
         pids = [pid for path in children for pid in path.read_text().split()]
-        return [int(pid) for pid in pids if module in Path(f"/proc/{pid}/cmdline").read_text()]
+        return [int(pid) for pid in pids if module in _command_line(pid)]
 
     def kill_workers(self) -> None:
         """Ends the workers at once, as a crash would."""
@@ -142,6 +142,13 @@ class Service:
     def run(self, document: dict[str, Any]) -> dict[str, Any]:
         """Posts a run document and waits until the run has ended; the run."""
         return self.wait(self.submit(document)["id"])
+
+
+def _command_line(pid: str) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except (FileNotFoundError, ProcessLookupError):  # it has ended since
+        return ""
 
 
 def _free_port() -> int:
