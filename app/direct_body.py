@@ -41,7 +41,9 @@ _lingering: set[asyncio.Task[None]] = set()
 
 T = TypeVar("T")
 
-Take = Callable[[bytes | memoryview], None]
+Part = bytes | memoryview
+
+Take = Callable[[Part], None]
 """Takes in a part of a body, which is valid until it returns."""
 
 
@@ -154,5 +156,5 @@ async def _in_thread(work: Callable[[T], None], about: T) -> None:
         raise
 
 
-def _drop(_part: bytes | memoryview) -> None:
+def _drop(_part: Part) -> None:
     pass

@@ -5,11 +5,7 @@ from functools import partial
 from typing import Any
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import (
-    STATUS_LINE,
-    HttpToolsProtocol,
-    RequestResponseCycle,
-)
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from app.direct_body import EXTENSION, LEAST_BYTES, DirectBody, End
 
@@ -92,8 +88,7 @@ class LimitedProtocol(HttpToolsProtocol):
         """
         if cycle is not self.cycle or not cycle.more_body or cycle.body or cycle.disconnected:
             return None
-        length = next((int(value) for name, value in self.headers if name == b"content-length"), 0)
-        left = length - self._body_bytes
+        left = int(dict(self.headers).get(b"content-length", b"0")) - self._body_bytes
         return DirectBody(self, left, partial(self._read_on, cycle)) if left >= LEAST_BYTES else None
 
     def _read_on(self, cycle: RequestResponseCycle, end: End) -> None:

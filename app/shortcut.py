@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 
 from fastapi import Request
 from sqlalchemy.exc import OperationalError, TimeoutError
-from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -52,8 +51,6 @@ class PredictionShortcut:
             response = problem_response(error, scope["path"])
         except (OperationalError, TimeoutError) as error:
             response = database_problem(error, "POST", scope["path"])
-        except ClientDisconnect:
-            return
         await response(scope, receive, send)
 
 

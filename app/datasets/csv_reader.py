@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow
 from pyarrow import csv as arrow_csv
 
+from app.datasets.batches import Table
 from app.datasets.body import Body
 from app.datasets.csv_pieces import PIECE_BYTES, Pieces
 from app.errors import BrokenFile, NeedsWiderType
@@ -19,7 +20,7 @@ from app.errors import BrokenFile, NeedsWiderType
 _WIDER = {"null": pyarrow.int64(), "int64": pyarrow.float64()}
 
 
-def open_csv(body: Body, types: Mapping[str, Any]) -> tuple[Any, Iterator[Any]]:
+def open_csv(body: Body, types: Mapping[str, Any]) -> Table:
     """Schema and batches of a file, of which some come before it's whole.
 
     Types are guessed from the first block. Pieces of whole records are read at the same time; from where a

@@ -10,6 +10,7 @@ from blake3 import blake3
 from app.datasets.converter import Converter
 from app.datasets.size import DatasetSize
 from app.datasets.upload import Upload
+from app.direct_body import Part
 from app.errors import TooLarge
 
 EARLY_BYTES = 1024 * 1024
@@ -64,16 +65,16 @@ class Reception:
             if self._is_early:
                 _EARLY.release()
 
-    def take(self, block: bytes | memoryview) -> None:
+    def take(self, part: Part) -> None:
         """Writes some more.
 
         Raises:
             InvalidDocument: it's a form that can't be read.
             TooLarge: it's more JSON than may be.
         """
-        for part in self.upload.take(block):
-            self.bytes += self._file.write(part)
-            self._hash.update(part)
+        for piece in self.upload.take(part):
+            self.bytes += self._file.write(piece)
+            self._hash.update(piece)
         self._file.flush()
         if self.upload.form == "json" and self.bytes > self._limits.json_bytes:  # in a form it's told late
             raise TooLarge(f"Expected JSON of at most {self._limits.json_bytes} bytes; received more.")

@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
+from app.direct_body import Part
 from app.errors import InvalidDocument, UnsupportedMediaType
 
 FORMS = {
@@ -26,8 +27,6 @@ _SUFFIXES = {".csv": "csv", ".parquet": "parquet", ".arrow": "arrow", ".npz": "n
 
 _LONGEST_NAME = 255
 
-Block = bytes | memoryview
-
 
 class Upload:
     """A body that is the file.
@@ -47,9 +46,9 @@ class Upload:
         self.form = _form(media_type, None)
         self.name: str | None = None
 
-    def take(self, block: Block) -> Iterable[Block]:
+    def take(self, part: Part) -> Iterable[Part]:
         """The parts of the file in some more of the body."""
-        return (block,)
+        return (part,)
 
     def end(self) -> None:
         """Says that the body has ended.
@@ -98,11 +97,11 @@ class FormUpload(Upload):
         except FormParserError as error:
             raise _broken(error) from error
 
-    def take(self, block: Block) -> Iterable[Block]:
+    def take(self, part: Part) -> Iterable[Part]:
         """The parts of the file in some more of the body."""
         self._pieces = []
         try:
-            self._parser.write(bytes(block))
+            self._parser.write(bytes(part))
         except FormParserError as error:
             raise _broken(error) from error
         return self._pieces

@@ -54,17 +54,17 @@ def converted(tmp_path: Path, form: str, content: bytes) -> dict[str, Any]:
     return convert(form, Body(source), folder, DatasetSize(10**7, 10**8, 10**9))
 
 
-def as_parquet() -> bytes:
+def as_parquet(table: Any = TABLE, **options: Any) -> bytes:
     sink = io.BytesIO()
-    parquet.write_table(TABLE, sink, row_group_size=1)
+    parquet.write_table(table, sink, **(options or {"row_group_size": 1}))
     return sink.getvalue()
 
 
-def as_arrow(*, stream: bool) -> bytes:
+def as_arrow(table: Any = TABLE, *, stream: bool = False) -> bytes:
     sink = io.BytesIO()
     opened = pyarrow.ipc.new_stream if stream else pyarrow.ipc.new_file
-    with opened(sink, TABLE.schema) as writer:
-        writer.write_table(TABLE)
+    with opened(sink, table.schema) as writer:
+        writer.write_table(table)
     return sink.getvalue()
 
 
@@ -144,21 +144,19 @@ CODES = pyarrow.DictionaryArray.from_arrays(
 
 
 @pytest.mark.parametrize(
-    ("form", "column", "options"),
+    ("form", "content"),
     [
-        ("parquet", KINDS, {}),
-        ("parquet", KINDS, {"use_dictionary": False}),
-        ("parquet", KINDS.dictionary_encode(), {"row_group_size": 300}),
-        ("arrow", CODES, {}),
+        ("parquet", as_parquet(pyarrow.table({"kind": KINDS}), use_dictionary=True)),
+        ("parquet", as_parquet(pyarrow.table({"kind": KINDS}), use_dictionary=False)),
+        ("parquet", as_parquet(pyarrow.table({"kind": KINDS.dictionary_encode()}), row_group_size=300)),
+        ("arrow", as_arrow(pyarrow.table({"kind": CODES}))),
     ],
+    ids=["places", "texts", "a dictionary's places", "Arrow's dictionary"],
 )
 def test_texts_are_the_same_whether_stored_as_such_or_as_places_in_a_dictionary(
-    tmp_path: Path, form: str, column: Any, options: dict[str, Any]
+    tmp_path: Path, form: str, content: bytes
 ) -> None:
-    table = pyarrow.table({"kind": column})
-    sink = io.BytesIO()
-    parquet.write_table(pyarrow.table({"kind": KINDS}) if form == "arrow" else table, sink, **options)
-    found = converted(tmp_path, form, arrow_file(table) if form == "arrow" else sink.getvalue())
+    found = converted(tmp_path, form, content)
     (kind,) = found["columns"]
     assert (kind["type"], kind["missing"], kind["first_missing"]) == ("string", 250, 2)
     assert kind["categories"] == ["Bern", "Oslo", "Rome"]
@@ -169,10 +167,9 @@ def test_texts_are_the_same_whether_stored_as_such_or_as_places_in_a_dictionary(
 
 def test_texts_of_which_parquet_stores_the_last_as_such(tmp_path: Path) -> None:
     texts = ["Rome", "Oslo"] * 450 + [f"{number:04d}" for number in range(100)]
-    sink = io.BytesIO()
     limits = {"dictionary_pagesize_limit": 100, "data_page_size": 200, "write_batch_size": 50}
-    parquet.write_table(pyarrow.table({"text": texts}), sink, **limits)
-    (column,) = converted(tmp_path, "parquet", sink.getvalue())["columns"]
+    content = as_parquet(pyarrow.table({"text": texts}), **limits)
+    (column,) = converted(tmp_path, "parquet", content)["columns"]
     assert column["categories"] == sorted(set(texts))
     stored = pyarrow.ipc.open_file(tmp_path / "folder" / "data.arrow").read_all()
     assert stored.column("text").to_pylist() == texts
@@ -181,16 +178,14 @@ def test_texts_of_which_parquet_stores_the_last_as_such(tmp_path: Path) -> None:
 def test_a_thousand_categories_are_told_missing_values_or_not(tmp_path: Path) -> None:
     names = [f"v{number:03d}" for number in range(1000)]
     table = pyarrow.table({"plain": [*names, None], "number": [*range(1000), None]})
-    sink = io.BytesIO()
-    parquet.write_table(table, sink, use_dictionary=["plain"])
-    columns = converted(tmp_path, "parquet", sink.getvalue())["columns"]
+    columns = converted(tmp_path, "parquet", as_parquet(table, use_dictionary=["plain"]))["columns"]
     assert [column["categories"] for column in columns] == [names, list(range(1000))]
 
 
 def test_a_dictionary_may_have_values_twice(tmp_path: Path) -> None:
     places = pyarrow.array(range(3000), pyarrow.int32())
     column = pyarrow.DictionaryArray.from_arrays(places, pyarrow.array(["a", "b", None] * 1000))
-    content = arrow_file(pyarrow.table({"kind": column}))
+    content = as_arrow(pyarrow.table({"kind": column}))
     (kind,) = converted(tmp_path, "arrow", content)["columns"]
     assert (kind["categories"], kind["missing"]) == (["a", "b"], 1000)
 
@@ -199,32 +194,23 @@ def test_a_place_beyond_its_dictionary_is_told_by_its_batch(tmp_path: Path) -> N
     places, values = pyarrow.array([0, 1, 9], pyarrow.int8()), pyarrow.array(["a", "b"])
     column = pyarrow.DictionaryArray.from_arrays(places, values, safe=False)
     with pytest.raises(BrokenFile, match="no batch can be read after 0: 0 to 9 in a dictionary of 2"):
-        converted(tmp_path, "arrow", arrow_file(pyarrow.table({"kind": column})))
+        converted(tmp_path, "arrow", as_arrow(pyarrow.table({"kind": column})))
 
 
 def test_the_type_of_a_column_is_the_files_however_it_is_encoded(tmp_path: Path) -> None:
     lists = pyarrow.FixedSizeListArray.from_arrays(pyarrow.array(["a", "b"] * 100), 2)
     large = pyarrow.array(["a"] * 100, pyarrow.large_string())
-    sink = io.BytesIO()
-    parquet.write_table(pyarrow.table({"lists": lists, "large": large}), sink)
-    columns = converted(tmp_path, "parquet", sink.getvalue())["columns"]
+    content = as_parquet(pyarrow.table({"lists": lists, "large": large}), use_dictionary=True)
+    columns = converted(tmp_path, "parquet", content)["columns"]
     assert [(column["type"], column["shape"]) for column in columns] == [
         ("string", [2]),
         ("large_string", []),
     ]
 
 
-def arrow_file(table: Any) -> bytes:
-    sink = io.BytesIO()
-    with pyarrow.ipc.new_file(sink, table.schema) as writer:
-        writer.write_table(table)
-    return sink.getvalue()
-
-
 def test_numbers_in_a_dictionary_are_numbers(tmp_path: Path) -> None:
-    sink = io.BytesIO()
-    parquet.write_table(pyarrow.table({"n": pyarrow.array([5, None, 2, 5]).dictionary_encode()}), sink)
-    (column,) = converted(tmp_path, "parquet", sink.getvalue())["columns"]
+    content = as_parquet(pyarrow.table({"n": pyarrow.array([5, None, 2, 5]).dictionary_encode()}))
+    (column,) = converted(tmp_path, "parquet", content)["columns"]
     assert (column["type"], column["min"], column["max"], column["categories"]) == ("int64", 2, 5, [2, 5])
 
 

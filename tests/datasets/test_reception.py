@@ -6,7 +6,6 @@ import resource
 import signal
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -18,6 +17,7 @@ import pytest
 from blake3 import blake3
 
 from tests.support.service import Service
+from tests.support.waiting import wait_until
 
 LINES = [b"a,b,city"] + [b"%d,%.24f,%s" % (i % 7, i / 8, (b"Rome", b"Oslo")[i % 2]) for i in range(280_000)]
 CSV = b"\n".join(LINES)  # of some blocks, both of the reception and of the reader
@@ -28,13 +28,6 @@ Condition = Callable[[], Any]
 @pytest.fixture(scope="module")
 def service(start_service: Callable[..., Service]) -> Service:
     return start_service(ready=False, workers="0")
-
-
-def wait_until(condition: Condition) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def upload(service: Service, content: bytes | Iterator[bytes]) -> httpx.Response:
@@ -105,8 +98,12 @@ def test_a_line_broken_late_is_named_and_nothing_stays(service: Service) -> None
 
 def test_a_dataset_that_is_too_large_is_refused_while_it_comes(start_service: Callable[..., Service]) -> None:
     service = start_service(ready=False, workers="0", max_dataset_rows="1000")
+    assert upload(service, b"a\n1\n").status_code == 201
+    content = b"\n".join([*LINES, *LINES[1:] * 4])  # more than is read ahead
     for _ in range(3):  # one more than converters that begin early
-        answer = upload(service, CSV)
+        wait_until(lambda: len(service.converter_pids()) == 1)
+        (waiting,) = service.converter_pids()
+        answer = upload(service, last_line_later(content, lambda pid=waiting: not _is_alive(pid)))
         assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
     assert gathered(service) == converting(service) == []
     assert "Fatal" not in service.log_path.read_text()

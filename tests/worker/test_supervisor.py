@@ -6,8 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -24,6 +22,7 @@ from app.worker.claim import claim_run
 from app.worker.engine import LocalWorker
 from app.worker.supervisor import Supervisor
 from tests.support.documents import tiny_document
+from tests.support.waiting import wait_until
 
 STUBBORN = (
     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(60)"
@@ -70,13 +69,6 @@ class Processes:
         self.pids.append(process.pid)
         self.started.append(worker_id)
         return LocalWorker(process, ours)
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 @pytest.mark.parametrize(
