@@ -18,7 +18,8 @@ Each setting is an environment variable. `kerb serve --host`, `--port` and `--da
 
 Workers set `XLA_FLAGS` unless it's set. Who sets it should have
 `{XLA_FLAGS}` in it, or small models train more
-slowly.
+slowly. Likewise `TF_ENABLE_ONEDNN_OPTS`, which they set to `1`: without it convolutions take twice as long on
+processors without AVX-512, and `Conv2DTranspose` with dilation fails there.
 
 This file is written by `docs/make_settings.py` from `app/settings.py`.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import app.training  # noqa: F401  # sets TensorFlow up before a test imports it
 from app.database import Database
 from app.migrations import migrate
 from tests.support.service import Service

@@ -1,7 +1,7 @@
 """The circles study over HTTP: what was published, and what was reproduced with current Keras.
 
-Accuracies and the relu layer's figures on the validation data are means over six seeds. Two seeds suffice to
-tell the three documents apart, and their mean lies within the bounds.
+Accuracies and the relu layer's figures on the validation data are means over six seeds, here as there: they
+spread by up to .018 from seed to seed, and by rounding from processor to processor.
 """
 
 import json
@@ -13,7 +13,7 @@ import pytest
 from tests.support.service import Service
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-SEEDS = (0, 1)
+SEEDS = range(6)
 
 PUBLISHED = [
     # document, train accuracy, validation accuracy, zero share and mean activation of the relu layer

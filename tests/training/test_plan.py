@@ -34,17 +34,21 @@ def test_xla_takes_what_it_is_quick_at(layer: dict[str, Any], jit_compile: bool)
     assert plan.reason
 
 
-@pytest.mark.parametrize("own", [None, "--xla_cpu_enable_fast_math=false"])
-def test_small_loops_are_compiled_whole_unless_somebody_sets_flags(own: str | None) -> None:
-    environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
-    if own:
-        environment["XLA_FLAGS"] = own
-    told = subprocess.run(
-        [sys.executable, "-c", "import app.training.plan, os; print(os.environ['XLA_FLAGS'])"],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    usual = f"--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold={SMALL_LOOP_BYTES}"
-    assert told.stdout.strip() == (own or usual)
+XLA_FLAGS = f"--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold={SMALL_LOOP_BYTES}"
+
+
+@pytest.mark.parametrize(
+    ("variable", "usual", "own"),
+    [("XLA_FLAGS", XLA_FLAGS, "--xla_cpu_enable_fast_math=false"), ("TF_ENABLE_ONEDNN_OPTS", "1", "0")],
+)
+def test_tensorflow_is_set_up_unless_somebody_else_does(variable: str, usual: str, own: str) -> None:
+    for given, expected in (({}, usual), ({variable: own}, own)):
+        environment = {name: value for name, value in os.environ.items() if name != variable} | given
+        told = subprocess.run(
+            [sys.executable, "-c", f"import app.training.plan, os; print(os.environ['{variable}'])"],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert told.stdout.strip() == expected
