@@ -23,7 +23,8 @@ EXTENSION = "kerb.direct_body"
 LEAST_BYTES = 1024 * 1024
 """It isn't worth it for less."""
 
-_PART_BYTES = 256 * 1024
+_PART_BYTES = 1024 * 1024
+"""Whole ones lie at multiples of it in a file, which the system's cache writes in larger pieces then."""
 
 _TURN_SECONDS = 0.25
 """Longest that a thread is at one body, as others may wait for it."""
@@ -86,7 +87,11 @@ class DirectBody:
         """
         end = End.GONE  # also where this is cancelled, as the server stops
         try:
-            await _in_thread(take, first)
+            if len(first) < _PART_BYTES:
+                self._filled = len(first)
+                self._part[: self._filled] = first
+            else:
+                await _in_thread(take, first)
             await self._hand_on(take)
             end = End.WHOLE
         except ConnectionError:

@@ -32,7 +32,10 @@ from benchmarks.predict import (
 )
 from benchmarks.table import Row
 
-ROUNDS = 5
+ROUNDS = 7
+PAUSE_SECONDS = 1.0
+"""Between two of them, so that a process which one has started isn't in the time of the next."""
+
 GOAL = 0.5
 MOST_MEGABYTES = 200.0
 BLOCK_BYTES = 1024 * 1024
@@ -108,6 +111,7 @@ def _compare(file: File, path: Path, port: int, folder: Path) -> list[Row]:
             undo = work()
             seconds[way].append(time.perf_counter() - started)
             undo()
+            time.sleep(PAUSE_SECONDS)
     took = {way: median(times) for way, times in seconds.items()}
     size = f"{path.stat().st_size / 1e6:.0f} MB of {file.form}"
     note = f"pyarrow {took['pyarrow']:.2f} s, {{:.2f}} s"

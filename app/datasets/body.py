@@ -21,7 +21,7 @@ class Body:
     """
 
     def __init__(self, path: Path, whole: threading.Event | None = None) -> None:
-        self._path = path
+        self.path = path
         self._whole = whole or threading.Event()
         if whole is None:
             self._whole.set()
@@ -29,11 +29,11 @@ class Body:
     def whole(self) -> Path:
         """Where the file lies, once it's whole."""
         self._whole.wait()
-        return self._path
+        return self.path
 
     def open(self, start: int = 0) -> io.RawIOBase:
         """The bytes from a place to the last; who reads those that haven't come yet, waits for them."""
-        return _GrowingFile(self._path, self._whole, start)
+        return _GrowingFile(self.path, self._whole, start)
 
 
 class _GrowingFile(io.RawIOBase):

@@ -6,7 +6,12 @@ from typing import Any
 import pyarrow
 import pyarrow.compute as pc
 
-from app.datasets.description import MOST_CATEGORIES, MOST_CATEGORY_CHARACTERS, described
+from app.datasets.description import (
+    MOST_CATEGORIES,
+    MOST_CATEGORY_CHARACTERS,
+    described,
+    preview_value,
+)
 from app.errors import BrokenFile
 
 
@@ -136,6 +141,33 @@ class ColumnSummary:
             high=self.high,
             categories=None if self.categories is None else sorted(self.categories),
         )
+
+
+def summaries(schema: Any) -> list[ColumnSummary]:
+    """One for each column of a table.
+
+    Raises:
+        BrokenFile: two have one name, or one is of a type that no run could use.
+    """
+    if len(set(schema.names)) != len(schema.names):
+        twice = next(name for name in schema.names if schema.names.count(name) > 1)
+        raise BrokenFile(f"Expected columns of different names; received {twice!r} twice.")
+    return [ColumnSummary(field) for field in schema]
+
+
+def describe_table(rows: int, columns: list[ColumnSummary], preview: list[dict[str, Any]]) -> dict[str, Any]:
+    """A table as it's stored and answered, when all of it has been taken in.
+
+    Raises:
+        BrokenFile: it has no rows.
+    """
+    if rows == 0:
+        raise BrokenFile("Expected at least one row; received none.")
+    return {
+        "rows": rows,
+        "columns": [column.describe() for column in columns],
+        "preview": [{name: preview_value(value) for name, value in row.items()} for row in preview],
+    }
 
 
 def _distinct(values: Any) -> Any:

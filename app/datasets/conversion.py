@@ -10,7 +10,7 @@ whole. If the input ends before that, so does the process.
 It prints a line of JSON: `{"rows", "columns", "preview"}`, or `{"error"}`, what is wrong with the file,
 `{"too_large"}`, which limit it's beyond, or `{"errno"}`, what is wrong with the disk.
 Tables become `data.arrow`, an Arrow IPC file without compression; NPZ becomes `0.npy`, `1.npy`, … in the
-order of `columns`.
+order of `columns`. Parquet is only read, see `app.datasets.table_file`.
 """
 
 import io
@@ -31,8 +31,9 @@ import pyarrow
 from app.datasets.arrays import convert_arrays
 from app.datasets.batches import plain_columns
 from app.datasets.body import WHOLE, Body
-from app.datasets.column_summary import ColumnSummary
-from app.datasets.description import PREVIEW_ROWS, TABLE_FILE, preview_value
+from app.datasets.column_summary import ColumnSummary, describe_table, summaries
+from app.datasets.description import PREVIEW_ROWS, TABLE_FILE
+from app.datasets.parquet_description import describe_parquet
 from app.datasets.readers import open_table
 from app.datasets.size import DatasetSize
 from app.errors import STORAGE_FAILURES, BrokenFile, NeedsWiderType, TooLarge
@@ -41,7 +42,7 @@ _SYNC_SECONDS = 0.05
 
 
 def convert(form: str, body: Body, folder: Path, most: DatasetSize) -> dict[str, Any]:
-    """Converts a file into `folder`, and describes it.
+    """Converts a file into `folder`, unless it's Parquet, and describes it.
 
     Raises:
         BrokenFile: it isn't of that form, or holds what no run could use.
@@ -49,6 +50,9 @@ def convert(form: str, body: Body, folder: Path, most: DatasetSize) -> dict[str,
     """
     if form == "npz":
         return convert_arrays(body.whole(), folder, most)
+    if form == "parquet":
+        with _syncing(body.path):
+            return describe_parquet(body.whole(), most)
     if form != "csv":
         return _write_table(*open_table(form, body), folder / TABLE_FILE, most)
     types: dict[str, Any] = {}
@@ -60,10 +64,7 @@ def convert(form: str, body: Body, folder: Path, most: DatasetSize) -> dict[str,
 
 
 def _write_table(schema: Any, batches: Iterator[Any], path: Path, most: DatasetSize) -> dict[str, Any]:
-    if len(set(schema.names)) != len(schema.names):
-        twice = next(name for name in schema.names if schema.names.count(name) > 1)
-        raise BrokenFile(f"Expected columns of different names; received {twice!r} twice.")
-    columns = [ColumnSummary(field) for field in schema]
+    columns = summaries(schema)
     row_values = sum(math.prod(column.shape) for column in columns)
     preview: list[dict[str, Any]] = []
     rows = size = 0
@@ -82,13 +83,7 @@ def _write_table(schema: Any, batches: Iterator[Any], path: Path, most: DatasetS
             writer.write_batch(plain)
             preview += plain.slice(0, PREVIEW_ROWS - len(preview)).to_pylist()
             described.result()
-    if rows == 0:
-        raise BrokenFile("Expected at least one row; received none.")
-    return {
-        "rows": rows,
-        "columns": [column.describe() for column in columns],
-        "preview": [{name: preview_value(value) for name, value in row.items()} for row in preview],
-    }
+    return describe_table(rows, columns, preview)
 
 
 def _add(columns: list[ColumnSummary], first_row: int, values: list[Any], codes: list[Any]) -> None:

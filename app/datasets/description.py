@@ -6,6 +6,9 @@ from typing import Any
 TABLE_FILE = "data.arrow"
 """What a table becomes; arrays become `0.npy`, `1.npy`, …."""
 
+PARQUET_FILE = "data.parquet"
+"""A table that no run has needed yet."""
+
 PREVIEW_ROWS = 5
 MOST_PREVIEW_ELEMENTS = 100
 MOST_CATEGORIES = 1000

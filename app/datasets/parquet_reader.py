@@ -20,10 +20,20 @@ def open_parquet(path: Path) -> Table:
     Raises:
         BrokenFile: it's no Parquet; also while batches are read, with the row group.
     """
+    file = open_file(path)
+    return plain_schema(file.schema_arrow), read_batches(file)
+
+
+def open_file(path: Path) -> Any:
+    """A `pyarrow.parquet.ParquetFile`, for one thread at a time.
+
+    Raises:
+        BrokenFile: it's no Parquet.
+    """
     try:
         metadata = parquet.read_metadata(path, memory_map=True)
         schema = metadata.schema.to_arrow_schema()
-        file = parquet.ParquetFile(
+        return parquet.ParquetFile(
             path,
             metadata=metadata,
             memory_map=True,
@@ -32,7 +42,34 @@ def open_parquet(path: Path) -> Table:
         )
     except (pyarrow.ArrowException, OSError) as error:
         raise BrokenFile(f"Expected a Parquet file; received one whose end can't be read: {error}") from error
-    return plain_schema(schema), _batches(file)
+
+
+def read_batches(file: Any, columns: list[str] | None = None) -> Iterator[Any]:
+    """The batches of a file.
+
+    Args:
+        file: from `open_file`.
+        columns: those that are read, by this thread alone; None for all, by several.
+
+    Raises:
+        BrokenFile: a row group can't be read.
+    """
+    dictionaries = Dictionaries()
+    for group in range(file.num_row_groups):
+        rows, told = 0, file.metadata.row_group(group).num_rows
+        try:
+            for batch in file.iter_batches(BATCH_ROWS, [group], columns, use_threads=columns is None):
+                rows += batch.num_rows
+                dictionaries.check(batch)
+                yield batch
+        except (pyarrow.ArrowException, OSError) as error:
+            raise BrokenFile(
+                f"Expected a Parquet file; row group {group} (from 0) can't be read: {error}"[:500]
+            ) from error
+        if rows != told:
+            raise BrokenFile(
+                f"Expected {told} rows in row group {group} (from 0), as it says; received {rows}."
+            )
 
 
 def _coded_columns(metadata: Any, schema: Any) -> list[str]:
@@ -51,22 +88,3 @@ def _is_coded(chunk: Any) -> bool:
     """Whether a chunk takes less than the lengths of its texts would take."""
     lengths = _LENGTH_BYTES * chunk.num_values
     return bool(chunk.has_dictionary_page and chunk.total_uncompressed_size < lengths)
-
-
-def _batches(file: Any) -> Iterator[Any]:
-    dictionaries = Dictionaries()
-    for group in range(file.num_row_groups):
-        rows, told = 0, file.metadata.row_group(group).num_rows
-        try:
-            for batch in file.iter_batches(BATCH_ROWS, row_groups=[group]):
-                rows += batch.num_rows
-                dictionaries.check(batch)
-                yield batch
-        except (pyarrow.ArrowException, OSError) as error:
-            raise BrokenFile(
-                f"Expected a Parquet file; row group {group} (from 0) can't be read: {error}"[:500]
-            ) from error
-        if rows != told:
-            raise BrokenFile(
-                f"Expected {told} rows in row group {group} (from 0), as it says; received {rows}."
-            )

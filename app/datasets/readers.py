@@ -1,4 +1,4 @@
-"""Reads tables some rows at a time, with pyarrow; what is broken is told by line, row group or batch."""
+"""Reads tables some rows at a time, with pyarrow; what is broken is told by line or batch."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -9,7 +9,6 @@ import pyarrow
 from app.datasets.batches import BATCH_ROWS, Dictionaries, Table, plain_schema
 from app.datasets.body import Body
 from app.datasets.csv_reader import open_csv
-from app.datasets.parquet_reader import open_parquet
 from app.errors import BrokenFile, MalformedDocument
 from app.spec.strict_json import read_json
 
@@ -18,7 +17,7 @@ def open_table(form: str, body: Body, types: Mapping[str, Any] | None = None) ->
     """Schema and batches of a file; of CSV some come before the file is whole.
 
     Args:
-        form: `csv`, `parquet`, `arrow` or `json`.
+        form: `csv`, `arrow` or `json`.
         body: the file.
         types: those of CSV columns that aren't to be guessed.
 
@@ -29,8 +28,6 @@ def open_table(form: str, body: Body, types: Mapping[str, Any] | None = None) ->
     match form:
         case "csv":
             return open_csv(body, types or {})
-        case "parquet":
-            return open_parquet(body.whole())
         case "arrow":
             return _open_arrow(body.whole())
         case _:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.datasets.description import TABLE_FILE
+from app.datasets.description import PARQUET_FILE, TABLE_FILE
 from app.datasets.tables import DatasetRow
 from app.spec.dataset import RunData
 from app.spec.described_dataset import ColumnDescription, DatasetDescription, TargetElement, select
@@ -150,10 +150,10 @@ class StoredColumns:
         self._columns: Mapping[str, ColumnDescription] = described.columns
         self._files = {name: folder / f"{place}.npy" for place, name in enumerate(described.columns)}
         self._table: Any = None
-        if (folder / TABLE_FILE).exists():
-            import pyarrow
+        if any((folder / name).exists() for name in (PARQUET_FILE, TABLE_FILE)):
+            from app.datasets.table_file import open_table_file
 
-            self._table = pyarrow.ipc.open_file(pyarrow.memory_map(str(folder / TABLE_FILE))).read_all()
+            self._table = open_table_file(folder)
 
     def numbers(self, name: str, part: slice) -> Array:
         """Some rows of a column of numbers, float64 `(rows, …)`; NaN where a value is missing."""

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Self
 from blake3 import blake3
 
 from app.datasets.converter import Converter
+from app.datasets.description import PARQUET_FILE
 from app.datasets.size import DatasetSize
 from app.datasets.upload import Upload
 from app.direct_body import Part
@@ -106,7 +107,10 @@ class Reception:
             OSError: the disk is full or broken.
         """
         found = (self._converter or self._start()).found()
-        self._path.unlink()
+        if self.upload.form == "parquet":
+            self._path.rename(self.folder / PARQUET_FILE)
+        else:
+            self._path.unlink()
         return found
 
     def _start(self) -> Converter:

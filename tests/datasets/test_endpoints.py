@@ -17,8 +17,11 @@ from app.database import Database
 from app.datasets import schemas
 from app.datasets.body import Body
 from app.datasets.conversion import convert
+from app.datasets.description import PARQUET_FILE
+from app.datasets.parquet_description import describe_parquet
 from app.datasets.size import DatasetSize
-from app.errors import BrokenFile
+from app.datasets.table_file import open_table_file
+from app.errors import BrokenFile, TooLarge
 from app.main import create_app
 from app.settings import Settings
 
@@ -51,7 +54,10 @@ def converted(tmp_path: Path, form: str, content: bytes) -> dict[str, Any]:
     source, folder = tmp_path / "source", tmp_path / "folder"
     source.write_bytes(content)
     folder.mkdir()
-    return convert(form, Body(source), folder, DatasetSize(10**7, 10**8, 10**9))
+    found = convert(form, Body(source), folder, DatasetSize(10**7, 10**8, 10**9))
+    if form == "parquet":
+        source.rename(folder / PARQUET_FILE)
+    return found
 
 
 def as_parquet(table: Any = TABLE, **options: Any) -> bytes:
@@ -161,7 +167,7 @@ def test_texts_are_the_same_whether_stored_as_such_or_as_places_in_a_dictionary(
     assert (kind["type"], kind["missing"], kind["first_missing"]) == ("string", 250, 2)
     assert kind["categories"] == ["Bern", "Oslo", "Rome"]
     assert [row["kind"] for row in found["preview"]] == ["Rome", "Oslo", None, "Bern", "Rome"]
-    stored = pyarrow.ipc.open_file(tmp_path / "folder" / "data.arrow").read_all()
+    stored = open_table_file(tmp_path / "folder")
     assert stored.column("kind").to_pylist() == KINDS.to_pylist()
 
 
@@ -171,7 +177,7 @@ def test_texts_of_which_parquet_stores_the_last_as_such(tmp_path: Path) -> None:
     content = as_parquet(pyarrow.table({"text": texts}), **limits)
     (column,) = converted(tmp_path, "parquet", content)["columns"]
     assert column["categories"] == sorted(set(texts))
-    stored = pyarrow.ipc.open_file(tmp_path / "folder" / "data.arrow").read_all()
+    stored = open_table_file(tmp_path / "folder")
     assert stored.column("text").to_pylist() == texts
 
 
@@ -260,9 +266,27 @@ def test_tables_of_every_form_are_described_alike(tmp_path: Path, form: str) -> 
         ("double", 1, -2.5),
         ("string", 1, None),
     ]
-    with pyarrow.memory_map(str(tmp_path / "folder" / "data.arrow")) as file:
-        table = pyarrow.ipc.open_file(file).read_all()
+    table = open_table_file(tmp_path / "folder")
     assert table.slice(2).to_pylist() == TABLE.slice(2).to_pylist()
+
+
+def test_many_columns_of_parquet_are_described_in_their_order(tmp_path: Path) -> None:
+    """More than are read by themselves; one name goes on where another ends."""
+    names = ["a", "a.b", *(f"c{number}" for number in range(150))]
+    table = pyarrow.table({name: [number, None, -number] for number, name in enumerate(names)})
+    found = converted(tmp_path, "parquet", as_parquet(table, row_group_size=2))
+    assert [column["name"] for column in found["columns"]] == names
+    assert [(c["min"], c["max"], c["missing"]) for c in found["columns"]] == [(-n, n, 1) for n in range(152)]
+    assert found["preview"] == table.to_pylist()
+
+
+def test_parquet_of_more_bytes_than_allowed_is_refused(tmp_path: Path) -> None:
+    """A few bytes of texts that take 30 MB each time they're stored."""
+    path = tmp_path / "long.parquet"
+    path.write_bytes(as_parquet(pyarrow.table({"a": ["x" * 3_000] * 10_000}), row_group_size=10_000))
+    assert path.stat().st_size < 100_000
+    with pytest.raises(TooLarge, match="at most 20000000 bytes"):
+        describe_parquet(path, DatasetSize(10**7, 10**8, 2 * 10**7))
 
 
 @pytest.mark.parametrize(

@@ -324,6 +324,31 @@ def test_samples_that_are_mapped_train_as_those_in_memory(kerb: InProcess, datas
     assert [path.name for path in files.folder(dataset_id).iterdir()] == ["data.arrow"]
 
 
+def test_parquet_becomes_the_file_of_its_table_with_the_first_run(kerb: InProcess, dataset_id: str) -> None:
+    stored = kerb.upload_parquet(TABLE)
+    folder = DatasetFiles(kerb.settings.data_dir).folder(stored)
+    assert [path.name for path in folder.iterdir()] == ["data.parquet"]
+    histories = []
+    for each in (stored, dataset_id, stored):
+        run_id = kerb.client.post("/runs", json=document(each)).json()["id"]
+        assert kerb.work()
+        histories.append(kerb.client.get(f"/runs/{run_id}/metrics").json()["series"])
+        assert [path.name for path in folder.iterdir()] == ["data.arrow"]
+    assert len(histories[0]["loss"]) == 2
+    assert [history["val_loss"] for history in histories] == [histories[0]["val_loss"]] * 3
+
+
+def test_parquet_that_has_broken_on_the_disk_fails_its_runs_in_words(kerb: InProcess) -> None:
+    stored = kerb.upload_parquet({**TABLE, "income": TABLE["age"]})
+    path = DatasetFiles(kerb.settings.data_dir).folder(stored) / "data.parquet"
+    path.write_bytes(b"PAR1" + bytes(200) + path.read_bytes()[204:])
+    run_id = kerb.client.post("/runs", json=document(stored)).json()["id"]
+    assert kerb.work()
+    run = kerb.client.get(f"/runs/{run_id}").json()
+    assert run["status"] == "failed"
+    assert "row group 0" in run["error"]["message"]
+
+
 def opened(kerb: InProcess, posted: dict[str, Any]) -> RunData:
     """The same as `loaded`, with inputs that are read on demand."""
     dataset = parse_run(posted).dataset

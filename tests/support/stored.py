@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow
 from fastapi.testclient import TestClient
-from pyarrow import csv
+from pyarrow import csv, parquet
 
 from app.database import Database
 from app.main import create_app
@@ -36,6 +36,12 @@ class InProcess:
         sink = io.BytesIO()
         csv.write_csv(pyarrow.table(table), sink)
         return self._store(sink.getvalue(), "text/csv")
+
+    def upload_parquet(self, table: dict[str, Any]) -> str:
+        """Stores a table as Parquet; the dataset's id."""
+        sink = io.BytesIO()
+        parquet.write_table(pyarrow.table(table), sink)
+        return self._store(sink.getvalue(), "application/vnd.apache.parquet")
 
     def upload_arrays(self, **arrays: np.ndarray) -> str:
         """Stores arrays as NPZ; the dataset's id."""
