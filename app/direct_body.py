@@ -9,6 +9,7 @@ import asyncio
 import os
 import select
 import socket
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -27,7 +28,7 @@ _PART_BYTES = 1024 * 1024
 """Whole ones lie at multiples of it in a file, which the system's cache writes in larger pieces then."""
 
 _TURN_SECONDS = 0.25
-"""Longest that a thread is at one body, as others may wait for it."""
+"""After which a thread begins no other part of a body, as others may wait for it."""
 
 _PART_SECONDS = 0.02
 """Longest that it's at one part: a client that sends more slowly is left to the event loop in between."""
@@ -39,6 +40,7 @@ _LINGER_SECONDS = 30.0
 """Longest that a refused body is received, as many clients don't listen before they've sent all of it."""
 
 _lingering: set[asyncio.Task[None]] = set()
+_threads = threading.local()
 
 T = TypeVar("T")
 
@@ -72,8 +74,7 @@ class DirectBody:
         self._socket = socket.socket(fileno=os.dup(http.transport.get_extra_info("socket").fileno()))
         self._left = left
         self._give_back = give_back
-        self._part = memoryview(bytearray(_PART_BYTES))
-        self._filled = 0
+        self._first = b""  # goes into the first part
 
     async def receive(self, first: bytes, take: Take) -> None:
         """Hands all of it to `take`, in threads; then the protocol has the connection again.
@@ -88,8 +89,7 @@ class DirectBody:
         end = End.GONE  # also where this is cancelled, as the server stops
         try:
             if len(first) < _PART_BYTES:
-                self._filled = len(first)
-                self._part[: self._filled] = first
+                self._first = first
             else:
                 await _in_thread(take, first)
             await self._hand_on(take)
@@ -116,22 +116,25 @@ class DirectBody:
 
     def _take_turn(self, take: Take) -> None:
         """Receives what is there, and what comes soon, for some time."""
+        part, filled = _part_of_thread(), len(self._first)
+        part[:filled], self._first = self._first, b""
         coming = select.poll()
         coming.register(self._socket, select.POLLIN)
         now = time.monotonic()
         end, part_end = now + _TURN_SECONDS, now + _PART_SECONDS
-        while self._left and now < min(end, part_end) and coming.poll(_PATIENCE_MILLISECONDS):
-            received = self._socket.recv_into(self._part[self._filled : self._filled + self._left])
+        while self._left and now < part_end and (filled or now < end) and coming.poll(_PATIENCE_MILLISECONDS):
+            received = self._socket.recv_into(part[filled : filled + self._left])
             if not received:
                 raise ConnectionResetError
-            self._filled += received
+            filled += received
             self._left -= received
-            now = time.monotonic()
-            if self._filled == _PART_BYTES or not self._left:
-                part, self._filled = self._part[: self._filled], 0
+            if filled == _PART_BYTES:
                 take(part)
-                now = time.monotonic()
-                part_end = now + _PART_SECONDS
+                filled = 0
+                part_end = time.monotonic() + _PART_SECONDS
+            now = time.monotonic()
+        if filled:
+            take(part[:filled])
 
     async def _wait(self) -> None:
         """Returns when more has come."""
@@ -149,6 +152,14 @@ class DirectBody:
                 await asyncio.wait_for(self._hand_on(_drop), _LINGER_SECONDS)
         finally:
             self._socket.close()
+
+
+def _part_of_thread() -> memoryview:
+    """Where a thread receives; bodies are many, and threads are few."""
+    if not hasattr(_threads, "part"):
+        _threads.part = memoryview(bytearray(_PART_BYTES))
+    part: memoryview = _threads.part
+    return part
 
 
 async def _in_thread(work: Callable[[T], None], about: T) -> None:
