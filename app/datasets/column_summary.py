@@ -1,4 +1,4 @@
-"""A column's missing values, range and categories, gathered from one batch after another."""
+"""A column's missing values, range, categories and first values, gathered from one batch after another."""
 
 import math
 from typing import Any
@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from app.datasets.description import (
     MOST_CATEGORIES,
     MOST_CATEGORY_CHARACTERS,
+    PREVIEW_ROWS,
     described,
     preview_value,
 )
@@ -54,6 +55,7 @@ class ColumnSummary:
         self.categories: set[Any] | None = set() if encodable and not self.shape else None
         self.low: float | int | None = None
         self.high: float | int | None = None
+        self.preview: list[Any] = []
 
     @staticmethod
     def _is_text(kind: Any) -> bool:
@@ -67,6 +69,7 @@ class ColumnSummary:
             first_row: where in the column it begins.
             codes: the same as places in a dictionary, in which different ones are found sooner; or `values`.
         """
+        self.preview += values.slice(0, PREVIEW_ROWS - len(self.preview)).to_pylist()
         elements = values
         for _ in self.shape:
             elements = elements.flatten()
@@ -155,7 +158,13 @@ def summaries(schema: Any) -> list[ColumnSummary]:
     return [ColumnSummary(field) for field in schema]
 
 
-def describe_table(rows: int, columns: list[ColumnSummary], preview: list[dict[str, Any]]) -> dict[str, Any]:
+def add_batch(columns: list[ColumnSummary], values: list[Any], first_row: int, codes: list[Any]) -> None:
+    """Takes in some more of columns, as `ColumnSummary.add` does of one."""
+    for column, its_values, its_codes in zip(columns, values, codes, strict=True):
+        column.add(its_values, first_row, its_codes)
+
+
+def describe_table(rows: int, columns: list[ColumnSummary]) -> dict[str, Any]:
     """A table as it's stored and answered, when all of it has been taken in.
 
     Raises:
@@ -163,10 +172,11 @@ def describe_table(rows: int, columns: list[ColumnSummary], preview: list[dict[s
     """
     if rows == 0:
         raise BrokenFile("Expected at least one row; received none.")
+    previews = zip(*(map(preview_value, column.preview) for column in columns), strict=True)
     return {
         "rows": rows,
         "columns": [column.describe() for column in columns],
-        "preview": [{name: preview_value(value) for name, value in row.items()} for row in preview],
+        "preview": [dict(zip((c.name for c in columns), values, strict=True)) for values in previews],
     }
 
 

@@ -31,8 +31,8 @@ import pyarrow
 from app.datasets.arrays import convert_arrays
 from app.datasets.batches import plain_columns
 from app.datasets.body import WHOLE, Body
-from app.datasets.column_summary import ColumnSummary, describe_table, summaries
-from app.datasets.description import PREVIEW_ROWS, TABLE_FILE
+from app.datasets.column_summary import add_batch, describe_table, summaries
+from app.datasets.description import TABLE_FILE
 from app.datasets.parquet_description import describe_parquet
 from app.datasets.readers import open_table
 from app.datasets.size import DatasetSize
@@ -66,7 +66,6 @@ def convert(form: str, body: Body, folder: Path, most: DatasetSize) -> dict[str,
 def _write_table(schema: Any, batches: Iterator[Any], path: Path, most: DatasetSize) -> dict[str, Any]:
     columns = summaries(schema)
     row_values = sum(math.prod(column.shape) for column in columns)
-    preview: list[dict[str, Any]] = []
     rows = size = 0
     with (
         pyarrow.ipc.new_file(path, schema) as writer,
@@ -75,20 +74,14 @@ def _write_table(schema: Any, batches: Iterator[Any], path: Path, most: DatasetS
     ):
         for batch in _read_ahead(batches):
             values = plain_columns(batch)
-            described = describer.submit(_add, columns, rows, values, batch.columns)
+            described = describer.submit(add_batch, columns, values, rows, batch.columns)
             plain = pyarrow.record_batch(values, schema=schema)
             rows += plain.num_rows
             size += plain.nbytes
             DatasetSize(rows, rows * row_values, size).check(most)
             writer.write_batch(plain)
-            preview += plain.slice(0, PREVIEW_ROWS - len(preview)).to_pylist()
             described.result()
-    return describe_table(rows, columns, preview)
-
-
-def _add(columns: list[ColumnSummary], first_row: int, values: list[Any], codes: list[Any]) -> None:
-    for column, its_values, its_codes in zip(columns, values, codes, strict=True):
-        column.add(its_values, first_row, its_codes)
+    return describe_table(rows, columns)
 
 
 def _read_ahead(batches: Iterator[Any]) -> Iterator[Any]:

@@ -10,9 +10,8 @@ from typing import Any
 import pyarrow
 
 from app.datasets.batches import plain_columns, plain_schema
-from app.datasets.column_summary import ColumnSummary, describe_table, summaries
-from app.datasets.description import PREVIEW_ROWS
-from app.datasets.parquet_reader import open_file, read_batches
+from app.datasets.column_summary import ColumnSummary, add_batch, describe_table, summaries
+from app.datasets.parquet_reader import open_files, read_batches
 from app.datasets.size import DatasetSize
 
 _MOST_TURNS = 64
@@ -26,57 +25,35 @@ def describe_parquet(path: Path, most: DatasetSize) -> dict[str, Any]:
         BrokenFile: it's no Parquet, can't be read to its end, or holds what no run could use.
         TooLarge: it holds more than `most`.
     """
-    file = open_file(path)
-    columns = [_Column(summary) for summary in summaries(plain_schema(file.schema_arrow))]
-    rows = sum(file.metadata.row_group(group).num_rows for group in range(file.num_row_groups))
-    values = rows * sum(math.prod(column.summary.shape) for column in columns)
+    files = open_files(path, pyarrow.cpu_count())
+    schema, metadata = plain_schema(files[0].schema_arrow), files[0].metadata
+    columns = summaries(schema)
+    rows = sum(metadata.row_group(group).num_rows for group in range(metadata.num_row_groups))
+    values = rows * sum(math.prod(column.shape) for column in columns)
     DatasetSize(rows, values, 0).check(most)
 
     together = math.ceil(len(columns) / _MOST_TURNS) or 1
     unread = iter([columns[first : first + together] for first in range(0, len(columns), together)])
     size, counting = 0, threading.Lock()
 
-    def read() -> None:
+    def read(file: Any) -> None:
         nonlocal size
-        own = open_file(path)
         for some in unread:
-            for count in _read(own, some):
+            for count in _read(file, some):
                 with counting:
                     size += count
                 DatasetSize(rows, values, size).check(most)
 
-    with ThreadPoolExecutor(pyarrow.cpu_count()) as pool:
-        for reading in [pool.submit(read) for _ in range(pyarrow.cpu_count())]:
-            reading.result()
-    first_rows = zip(*(column.preview for column in columns), strict=True)
-    names = [column.summary.name for column in columns]
-    preview = [dict(zip(names, row, strict=True)) for row in first_rows]
-    return describe_table(rows, [column.summary for column in columns], preview)
+    with ThreadPoolExecutor(len(files)) as pool:
+        list(pool.map(read, files))
+    return describe_table(rows, columns)
 
 
-class _Column:
-    """A column while it's read.
-
-    Attributes:
-        summary: of what has been read.
-        preview: its first values.
-    """
-
-    def __init__(self, summary: ColumnSummary) -> None:
-        self.summary = summary
-        self.preview: list[Any] = []
-
-    def add(self, values: Any, first_row: int, codes: Any) -> None:
-        self.summary.add(values, first_row, codes)
-        self.preview += values.slice(0, PREVIEW_ROWS - len(self.preview)).to_pylist()
-
-
-def _read(file: Any, columns: list[_Column]) -> Iterator[int]:
+def _read(file: Any, columns: list[ColumnSummary]) -> Iterator[int]:
     """Reads columns that follow one another; the bytes of each batch that has been."""
     row = 0
-    for batch in read_batches(file, [column.summary.name for column in columns]):
-        plain = plain_columns(batch)
-        for column, values, codes in zip(columns, plain, batch.columns, strict=True):
-            column.add(values, row, codes)
+    for batch in read_batches(file, [column.name for column in columns]):
+        values = plain_columns(batch)
+        add_batch(columns, values, row, batch.columns)
         row += batch.num_rows
-        yield sum(values.nbytes for values in plain)
+        yield sum(array.nbytes for array in values)

@@ -20,26 +20,29 @@ def open_parquet(path: Path) -> Table:
     Raises:
         BrokenFile: it's no Parquet; also while batches are read, with the row group.
     """
-    file = open_file(path)
+    (file,) = open_files(path, 1)
     return plain_schema(file.schema_arrow), read_batches(file)
 
 
-def open_file(path: Path) -> Any:
-    """A `pyarrow.parquet.ParquetFile`, for one thread at a time.
+def open_files(path: Path, count: int) -> list[Any]:
+    """The file as many times, each a `pyarrow.parquet.ParquetFile` for one thread at a time.
 
     Raises:
         BrokenFile: it's no Parquet.
     """
     try:
         metadata = parquet.read_metadata(path, memory_map=True)
-        schema = metadata.schema.to_arrow_schema()
-        return parquet.ParquetFile(
-            path,
-            metadata=metadata,
-            memory_map=True,
-            read_dictionary=_coded_columns(metadata, schema),
-            page_checksum_verification=True,
-        )
+        coded = _coded_columns(metadata, metadata.schema.to_arrow_schema())
+        return [
+            parquet.ParquetFile(
+                path,
+                metadata=metadata,
+                memory_map=True,
+                read_dictionary=coded,
+                page_checksum_verification=True,
+            )
+            for _ in range(count)
+        ]
     except (pyarrow.ArrowException, OSError) as error:
         raise BrokenFile(f"Expected a Parquet file; received one whose end can't be read: {error}") from error
 
@@ -48,7 +51,7 @@ def read_batches(file: Any, columns: list[str] | None = None) -> Iterator[Any]:
     """The batches of a file.
 
     Args:
-        file: from `open_file`.
+        file: from `open_files`.
         columns: those that are read, by this thread alone; None for all, by several.
 
     Raises:

@@ -134,6 +134,31 @@ def remove_if_abandoned(folder: Path) -> bool:
     return True
 
 
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Holds a folder's lock, which others that want it wait for; it ends with the process at the latest."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def publishing_file(path: Path) -> Iterator[Path]:
+    """A file to be written, which is `path` after the block, and on the disk: whole, or not at all."""
+    unfinished = path.with_suffix(".unfinished")
+    try:
+        yield unfinished
+        sync_file(unfinished)
+    except BaseException:  # such as for want of space, which it mustn't keep from others
+        unfinished.unlink(missing_ok=True)
+        raise
+    unfinished.rename(path)
+    sync_folder(path.parent)
+
+
 def sync_folder(folder: Path) -> None:
     """Brings the names in a folder to the disk: after a crash a renamed file keeps its new name."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

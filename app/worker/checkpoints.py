@@ -6,13 +6,12 @@ that a file that was damaged later is found out, and an older one taken.
 
 import hashlib
 import logging
-import os
 import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.runs.files import make_folder, sync_folder
+from app.runs.files import make_folder, publishing_file
 
 MAGIC = b"KERBCHK1"
 KEPT = 2
@@ -48,18 +47,9 @@ class Checkpoints:
         """Keeps a state; once this returns, it survives a crash of the machine."""
         make_folder(self._folder)
         path = self._folder / f"{epoch:010d}.checkpoint"
-        unfinished = path.with_suffix(".unfinished")
-        try:
-            with unfinished.open("wb") as file:
-                file.write(MAGIC + hashlib.sha256(payload).digest())
-                file.write(payload)
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError:  # such as for want of space, which it mustn't keep from others
-            unfinished.unlink(missing_ok=True)
-            raise
-        unfinished.rename(path)
-        sync_folder(self._folder)
+        with publishing_file(path) as unfinished, unfinished.open("wb") as file:
+            file.write(MAGIC + hashlib.sha256(payload).digest())
+            file.write(payload)
         for older in self._newest_first()[KEPT:]:
             older.unlink()
 

@@ -345,7 +345,7 @@ def test_parquet_that_has_broken_on_the_disk_fails_its_runs_in_words(kerb: InPro
     run_id = kerb.client.post("/runs", json=document(stored)).json()["id"]
     assert kerb.work()
     run = kerb.client.get(f"/runs/{run_id}").json()
-    assert run["status"] == "failed"
+    assert (run["status"], run["error"]["code"]) == ("failed", "storage_failed")
     assert "row group 0" in run["error"]["message"]
 
 

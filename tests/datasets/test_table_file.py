@@ -1,6 +1,7 @@
 """How a Parquet file becomes the file that runs read."""
 
 import errno
+import resource
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
@@ -72,3 +73,15 @@ def test_a_file_that_has_broken_since_is_told_and_stays(folder: Path) -> None:
         assert caught.value.errno == errno.EIO
     assert not (folder / "data.arrow").exists()
     assert path.read_bytes() == content
+
+
+def test_a_full_disk_is_told_and_gets_its_space_back(folder: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            open_table_file(folder)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert names(folder) == ["data.parquet"]
+    assert open_table_file(folder).equals(TABLE)
