@@ -24,8 +24,10 @@ EXTENSION = "kerb.direct_body"
 LEAST_BYTES = 1024 * 1024
 """It isn't worth it for less."""
 
-_PART_BYTES = 1024 * 1024
-"""Whole ones lie at multiples of it in a file, which the system's cache writes in larger pieces then."""
+_PART_BYTES = 512 * 1024
+"""Whole ones lie at multiples of it in a file, where the system's cache writes in larger pieces. For still
+larger ones, memory may have to be found first.
+"""
 
 _TURN_SECONDS = 0.25
 """After which a thread begins no other part of a body, as others may wait for it."""

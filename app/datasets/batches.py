@@ -3,10 +3,14 @@
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pyarrow
 import pyarrow.compute as pc
 
 BATCH_ROWS = 65_536
+
+_OFFSET_BYTES = 4
+"""Of a text; where it begins."""
 
 Table = tuple[Any, Iterator[Any]]
 """An Arrow schema and record batches of it, of which columns may be places in a dictionary whose values have
@@ -24,6 +28,30 @@ def plain_columns(batch: Any) -> list[Any]:
         column.dictionary_decode() if pyarrow.types.is_dictionary(column.type) else column
         for column in batch.columns
     ]
+
+
+def plain_bytes(column: Any) -> int:
+    """What a column takes with the values in place of a dictionary."""
+    if not pyarrow.types.is_dictionary(column.type):
+        return int(column.nbytes)
+    if column.type.value_type != pyarrow.string():
+        return int(column.dictionary_decode().nbytes)
+    lengths = pc.binary_length(column.dictionary).take(column.indices)
+    return _OFFSET_BYTES * (len(column) + 1) + (pc.sum(lengths).as_py() or 0)
+
+
+def used_values(column: Any) -> Any | None:
+    """The values that the places in a column lead to.
+
+    Returns:
+        Each once, if it's once in the dictionary; None if the dictionary is longer than the column or has a
+        null in it, as to put the values in place is no more work then.
+    """
+    values, places = column.dictionary, column.indices.drop_null()
+    if len(values) > len(column) or values.null_count:
+        return None
+    counts = np.bincount(places.to_numpy(), minlength=len(values))
+    return values.filter(pyarrow.array(counts > 0))
 
 
 class Dictionaries:

@@ -3,9 +3,11 @@
 import math
 from typing import Any
 
+import numpy as np
 import pyarrow
 import pyarrow.compute as pc
 
+from app.datasets.batches import used_values
 from app.datasets.description import (
     MOST_CATEGORIES,
     MOST_CATEGORY_CHARACTERS,
@@ -61,15 +63,21 @@ class ColumnSummary:
     def _is_text(kind: Any) -> bool:
         return bool(pyarrow.types.is_string(kind) or pyarrow.types.is_large_string(kind))
 
-    def add(self, values: Any, first_row: int, codes: Any) -> None:
+    def add(self, values: Any, first_row: int) -> None:
         """Takes in some more of the column.
 
         Args:
-            values: an Arrow array.
+            values: an Arrow array; also one of places in a dictionary, whose values are of the column's type.
             first_row: where in the column it begins.
-            codes: the same as places in a dictionary, in which different ones are found sooner; or `values`.
         """
         self.preview += values.slice(0, PREVIEW_ROWS - len(self.preview)).to_pylist()
+        if pyarrow.types.is_dictionary(values.type):
+            used = None if self.shape or self.floating else used_values(values)  # NaN is no value
+            if used is not None:
+                self._add_missing(values.is_null(), first_row)
+                self._add_present(used)
+                return
+            values = values.dictionary_decode()
         elements = values
         for _ in self.shape:
             elements = elements.flatten()
@@ -77,13 +85,16 @@ class ColumnSummary:
             return
         lacking = elements.is_null(nan_is_null=True) if self.floating else elements.is_null()
         self._add_missing(self._rows_lacking(values, lacking), first_row)
-        elements = elements.filter(pc.invert(lacking)) if lacking.true_count else elements
-        if self.numeric:
-            ends = pc.min_max(elements).as_py()
-            if ends["min"] is not None:
-                self._add_range(ends["min"], ends["max"])
-        if self.categories is not None:
-            self._add_categories(_distinct(codes))
+        self._add_present(elements.filter(pc.invert(lacking)) if lacking.true_count else elements)
+
+    def _add_present(self, values: Any) -> None:
+        if self.numeric and len(values):
+            low, high = pc.min_max(values).as_py().values()
+            self._add_range(low, high)
+            if self.categories is not None:
+                self._add_categories(_different_integers(values, low, high))
+        elif self.categories is not None:
+            self._add_categories(pc.unique(values))
 
     def _add_whole(self, values: Any, elements: Any) -> bool:
         """Takes in floating-point numbers if none of them is missing; whether it did so.
@@ -158,10 +169,10 @@ def summaries(schema: Any) -> list[ColumnSummary]:
     return [ColumnSummary(field) for field in schema]
 
 
-def add_batch(columns: list[ColumnSummary], values: list[Any], first_row: int, codes: list[Any]) -> None:
+def add_batch(columns: list[ColumnSummary], batch: Any, first_row: int) -> None:
     """Takes in some more of columns, as `ColumnSummary.add` does of one."""
-    for column, its_values, its_codes in zip(columns, values, codes, strict=True):
-        column.add(its_values, first_row, its_codes)
+    for column, values in zip(columns, batch.columns, strict=True):
+        column.add(values, first_row)
 
 
 def describe_table(rows: int, columns: list[ColumnSummary]) -> dict[str, Any]:
@@ -180,9 +191,9 @@ def describe_table(rows: int, columns: list[ColumnSummary]) -> dict[str, Any]:
     }
 
 
-def _distinct(values: Any) -> Any:
-    """The different values, of which a dictionary may have some more than once, and null, too."""
-    found = pc.unique(values)
-    if pyarrow.types.is_dictionary(found.type):
-        found = pc.unique(found.dictionary_decode())
-    return found.drop_null()
+def _different_integers(values: Any, low: int, high: int) -> Any:
+    """What `pyarrow.compute.unique` finds, in a third of its time where they are close together."""
+    if high - low >= MOST_CATEGORIES or high >= 2**63:  # what NumPy counts is to fit into 64 bits and a sign
+        return pc.unique(values)
+    counts = np.bincount(values.to_numpy().astype(np.int64, copy=False) - low)
+    return pyarrow.array(np.flatnonzero(counts) + low)

@@ -40,6 +40,9 @@ from app.errors import STORAGE_FAILURES, BrokenFile, NeedsWiderType, TooLarge
 
 _SYNC_SECONDS = 0.05
 
+_SELDOM_SECONDS = 1.0
+"""While a body comes: to bring it to the disk takes of the cores that its sender and the API need."""
+
 
 def convert(form: str, body: Body, folder: Path, most: DatasetSize) -> dict[str, Any]:
     """Converts a file into `folder`, unless it's Parquet, and describes it.
@@ -51,8 +54,10 @@ def convert(form: str, body: Body, folder: Path, most: DatasetSize) -> dict[str,
     if form == "npz":
         return convert_arrays(body.whole(), folder, most)
     if form == "parquet":
+        with _syncing(body.path, _SELDOM_SECONDS):
+            whole = body.whole()
         with _syncing(body.path):
-            return describe_parquet(body.whole(), most)
+            return describe_parquet(whole, most)
     if form != "csv":
         return _write_table(*open_table(form, body), folder / TABLE_FILE, most)
     types: dict[str, Any] = {}
@@ -73,9 +78,8 @@ def _write_table(schema: Any, batches: Iterator[Any], path: Path, most: DatasetS
         ThreadPoolExecutor(1) as describer,
     ):
         for batch in _read_ahead(batches):
-            values = plain_columns(batch)
-            described = describer.submit(add_batch, columns, values, rows, batch.columns)
-            plain = pyarrow.record_batch(values, schema=schema)
+            described = describer.submit(add_batch, columns, batch, rows)
+            plain = pyarrow.record_batch(plain_columns(batch), schema=schema)
             rows += plain.num_rows
             size += plain.nbytes
             DatasetSize(rows, rows * row_values, size).check(most)
@@ -94,13 +98,14 @@ def _read_ahead(batches: Iterator[Any]) -> Iterator[Any]:
 
 
 @contextmanager
-def _syncing(path: Path) -> Iterator[None]:
-    """Brings a file to the disk while it's written, so that little is left to wait for in the end."""
+def _syncing(path: Path, pause: float = _SYNC_SECONDS) -> Iterator[None]:
+    """Brings a file to the disk now and meanwhile, so that little is left to wait for in the end."""
     ended = threading.Event()
 
     def sync() -> None:
         with path.open("rb") as file:
-            while not ended.wait(_SYNC_SECONDS):
+            os.fsync(file.fileno())
+            while not ended.wait(pause):
                 os.fsync(file.fileno())
 
     with ThreadPoolExecutor(1) as syncer:

@@ -38,15 +38,18 @@ class Converter:
         }
         self._tell(orjson.dumps(task, option=orjson.OPT_APPEND_NEWLINE))
 
+    def whole(self) -> None:
+        """Says that nothing more of the body will come."""
+        self._tell(WHOLE)
+
     def found(self) -> dict[str, Any]:
-        """What the dataset holds, which lies in the folder then; to be asked when the body is whole.
+        """What the dataset holds, which lies in the folder then; to be asked after `whole`.
 
         Raises:
             InvalidDocument: the body is no such file, or breaks its reader.
             TooLarge: it's larger than it may be.
             OSError: the disk is full or broken.
         """
-        self._tell(WHOLE)
         line = _pipe(self._process.stdout).readline()
         if not line.endswith(b"\n"):
             message = f"Expected a file in {self._form}; received one that broke its reader."
@@ -98,9 +101,13 @@ _SPARE = _Spare()
 
 
 def _start() -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "app.datasets.conversion"]
-    # A terminal's Ctrl-C is for the service, at whose end the process's input ends, too.
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
+    return subprocess.Popen(
+        [sys.executable, "-m", "app.datasets.conversion"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},  # others would only burn time, as NumPy is imported
+        start_new_session=True,  # a terminal's Ctrl-C is for the service, at whose end the input ends, too
+    )
 
 
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:

@@ -9,13 +9,19 @@ from typing import Any
 
 import pyarrow
 
-from app.datasets.batches import plain_columns, plain_schema
+from app.datasets.batches import plain_bytes, plain_schema
 from app.datasets.column_summary import ColumnSummary, add_batch, describe_table, summaries
 from app.datasets.parquet_reader import open_files, read_batches
 from app.datasets.size import DatasetSize
 
 _MOST_TURNS = 64
 """Into how many parts the columns are divided at most; to read one has its price, too."""
+
+_BATCH_ROWS = 131_072
+"""For each of which threads may have to wait for Python's lock; see decision 0012."""
+
+_BATCH_VALUES = 1_048_576
+"""A batch has fewer rows if they are of many columns, or of arrays."""
 
 
 def describe_parquet(path: Path, most: DatasetSize) -> dict[str, Any]:
@@ -52,8 +58,9 @@ def describe_parquet(path: Path, most: DatasetSize) -> dict[str, Any]:
 def _read(file: Any, columns: list[ColumnSummary]) -> Iterator[int]:
     """Reads columns that follow one another; the bytes of each batch that has been."""
     row = 0
-    for batch in read_batches(file, [column.name for column in columns]):
-        values = plain_columns(batch)
-        add_batch(columns, values, row, batch.columns)
+    row_values = sum(math.prod(column.shape) for column in columns)
+    batch_rows = max(1, min(_BATCH_ROWS, _BATCH_VALUES // max(1, row_values)))
+    for batch in read_batches(file, [column.name for column in columns], batch_rows):
+        add_batch(columns, batch, row)
         row += batch.num_rows
-        yield sum(array.nbytes for array in values)
+        yield sum(map(plain_bytes, batch.columns))

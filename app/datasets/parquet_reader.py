@@ -47,12 +47,13 @@ def open_files(path: Path, count: int) -> list[Any]:
         raise BrokenFile(f"Expected a Parquet file; received one whose end can't be read: {error}") from error
 
 
-def read_batches(file: Any, columns: list[str] | None = None) -> Iterator[Any]:
+def read_batches(file: Any, columns: list[str] | None = None, batch_rows: int = BATCH_ROWS) -> Iterator[Any]:
     """The batches of a file.
 
     Args:
         file: from `open_files`.
         columns: those that are read, by this thread alone; None for all, by several.
+        batch_rows: at most in one.
 
     Raises:
         BrokenFile: a row group can't be read.
@@ -61,7 +62,7 @@ def read_batches(file: Any, columns: list[str] | None = None) -> Iterator[Any]:
     for group in range(file.num_row_groups):
         rows, told = 0, file.metadata.row_group(group).num_rows
         try:
-            for batch in file.iter_batches(BATCH_ROWS, [group], columns, use_threads=columns is None):
+            for batch in file.iter_batches(batch_rows, [group], columns, use_threads=columns is None):
                 rows += batch.num_rows
                 dictionaries.check(batch)
                 yield batch

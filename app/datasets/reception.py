@@ -17,6 +17,9 @@ from app.errors import TooLarge
 EARLY_BYTES = 1024 * 1024
 """A shorter body is converted when it's whole."""
 
+_PART_BYTES = 1024 * 1024
+"""Of the file, hashed at once."""
+
 _EARLY = threading.BoundedSemaphore(2)
 """For how many bodies a converter is there already while they come, as slow as they may come."""
 
@@ -46,7 +49,6 @@ class Reception:
         self.folder = folder
         self.upload = upload
         self.bytes = 0
-        self._hash = blake3()
         self._limits = limits
         self._path = folder / "body"
         self._file = self._path.open("wb")
@@ -75,7 +77,6 @@ class Reception:
         """
         for piece in self.upload.take(part):
             self.bytes += self._file.write(piece)
-            self._hash.update(piece)
         self._file.flush()
         if self.upload.form == "json" and self.bytes > self._limits.json_bytes:  # in a form it's told late
             raise TooLarge(f"Expected JSON of at most {self._limits.json_bytes} bytes; received more.")
@@ -85,7 +86,9 @@ class Reception:
             self._start()
 
     def end(self) -> str:
-        """Says that nothing more comes.
+        """Says that nothing more comes, and hashes the file while the converter is at it, too.
+
+        To hash each part as it came would hold up the sender.
 
         Returns:
             What tells files apart, since those of one digest are one dataset: `blake3:` and BLAKE3 of the
@@ -96,7 +99,13 @@ class Reception:
         """
         self.upload.end()
         self._file.close()
-        return f"blake3:{self._hash.hexdigest()}"
+        if self._converter is not None:
+            self._converter.whole()
+        hashed, part = blake3(), memoryview(bytearray(_PART_BYTES))
+        with self._path.open("rb", buffering=0) as file:
+            while count := file.readinto(part):
+                hashed.update(part[:count])
+        return f"blake3:{hashed.hexdigest()}"
 
     def found(self) -> dict[str, Any]:
         """What the dataset holds, whose files are in the folder then, and no others; after `end`.
@@ -106,7 +115,11 @@ class Reception:
             TooLarge: the dataset is larger than it may be.
             OSError: the disk is full or broken.
         """
-        found = (self._converter or self._start()).found()
+        converter = self._converter
+        if converter is None:
+            converter = self._start()
+            converter.whole()
+        found = converter.found()
         if self.upload.form == "parquet":
             self._path.rename(self.folder / PARQUET_FILE)
         else:

@@ -220,6 +220,16 @@ def test_numbers_in_a_dictionary_are_numbers(tmp_path: Path) -> None:
     assert (column["type"], column["min"], column["max"], column["categories"]) == ("int64", 2, 5, [2, 5])
 
 
+def test_rows_of_large_arrays_are_counted_over_all_batches(tmp_path: Path) -> None:
+    numbers = np.arange(400 * 10_000, dtype=np.float32)
+    numbers[[2_515_000, 3_000_000]] = np.nan
+    lists = pyarrow.FixedSizeListArray.from_arrays(pyarrow.array(numbers), 10_000)
+    found = converted(tmp_path, "parquet", as_parquet(pyarrow.table({"lists": lists}), row_group_size=300))
+    (column,) = found["columns"]
+    assert (found["rows"], column["missing"], column["first_missing"]) == (400, 2, 251)
+    assert (column["min"], column["max"]) == (0, 3_999_999)
+
+
 @pytest.mark.parametrize("media_type", ["text/csv", "application/octet-stream"])
 def test_a_form_with_a_file_is_taken_like_its_file(
     client: TestClient, tmp_path: Path, media_type: str
