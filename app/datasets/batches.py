@@ -1,5 +1,6 @@
 """Tables as they're read: a schema, and batches of rows."""
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -37,7 +38,8 @@ def plain_bytes(column: Any) -> int:
     if column.type.value_type != pyarrow.string():
         return int(column.dictionary_decode().nbytes)
     lengths = pc.binary_length(column.dictionary).take(column.indices)
-    return _OFFSET_BYTES * (len(column) + 1) + (pc.sum(lengths).as_py() or 0)
+    bits = math.ceil(len(column) / 8)  # that say which are missing
+    return _OFFSET_BYTES * len(column) + bits + (pc.sum(lengths).as_py() or 0)
 
 
 def used_values(column: Any) -> Any | None:

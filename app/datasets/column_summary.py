@@ -169,6 +169,11 @@ def summaries(schema: Any) -> list[ColumnSummary]:
     return [ColumnSummary(field) for field in schema]
 
 
+def row_values(columns: list[ColumnSummary]) -> int:
+    """Numbers or texts in a row of these columns."""
+    return sum(math.prod(column.shape) for column in columns)
+
+
 def add_batch(columns: list[ColumnSummary], batch: Any, first_row: int) -> None:
     """Takes in some more of columns, as `ColumnSummary.add` does of one."""
     for column, values in zip(columns, batch.columns, strict=True):

@@ -14,7 +14,6 @@ order of `columns`. Parquet is only read, see `app.datasets.table_file`.
 """
 
 import io
-import math
 import os
 import resource
 import sys
@@ -31,7 +30,7 @@ import pyarrow
 from app.datasets.arrays import convert_arrays
 from app.datasets.batches import plain_columns
 from app.datasets.body import WHOLE, Body
-from app.datasets.column_summary import add_batch, describe_table, summaries
+from app.datasets.column_summary import add_batch, describe_table, row_values, summaries
 from app.datasets.description import TABLE_FILE
 from app.datasets.parquet_description import describe_parquet
 from app.datasets.readers import open_table
@@ -70,7 +69,7 @@ def convert(form: str, body: Body, folder: Path, most: DatasetSize) -> dict[str,
 
 def _write_table(schema: Any, batches: Iterator[Any], path: Path, most: DatasetSize) -> dict[str, Any]:
     columns = summaries(schema)
-    row_values = sum(math.prod(column.shape) for column in columns)
+    values = row_values(columns)
     rows = size = 0
     with (
         pyarrow.ipc.new_file(path, schema) as writer,
@@ -82,7 +81,7 @@ def _write_table(schema: Any, batches: Iterator[Any], path: Path, most: DatasetS
             plain = pyarrow.record_batch(plain_columns(batch), schema=schema)
             rows += plain.num_rows
             size += plain.nbytes
-            DatasetSize(rows, rows * row_values, size).check(most)
+            DatasetSize(rows, rows * values, size).check(most)
             writer.write_batch(plain)
             described.result()
     return describe_table(rows, columns)
@@ -104,9 +103,10 @@ def _syncing(path: Path, pause: float = _SYNC_SECONDS) -> Iterator[None]:
 
     def sync() -> None:
         with path.open("rb") as file:
-            os.fsync(file.fileno())
-            while not ended.wait(pause):
+            while True:
                 os.fsync(file.fileno())
+                if ended.wait(pause):
+                    return
 
     with ThreadPoolExecutor(1) as syncer:
         synced = syncer.submit(sync)

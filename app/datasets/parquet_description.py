@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow
 
 from app.datasets.batches import plain_bytes, plain_schema
-from app.datasets.column_summary import ColumnSummary, add_batch, describe_table, summaries
+from app.datasets.column_summary import ColumnSummary, add_batch, describe_table, row_values, summaries
 from app.datasets.parquet_reader import open_files, read_batches
 from app.datasets.size import DatasetSize
 
@@ -35,7 +35,7 @@ def describe_parquet(path: Path, most: DatasetSize) -> dict[str, Any]:
     schema, metadata = plain_schema(files[0].schema_arrow), files[0].metadata
     columns = summaries(schema)
     rows = sum(metadata.row_group(group).num_rows for group in range(metadata.num_row_groups))
-    values = rows * sum(math.prod(column.shape) for column in columns)
+    values = rows * row_values(columns)
     DatasetSize(rows, values, 0).check(most)
 
     together = math.ceil(len(columns) / _MOST_TURNS) or 1
@@ -58,8 +58,7 @@ def describe_parquet(path: Path, most: DatasetSize) -> dict[str, Any]:
 def _read(file: Any, columns: list[ColumnSummary]) -> Iterator[int]:
     """Reads columns that follow one another; the bytes of each batch that has been."""
     row = 0
-    row_values = sum(math.prod(column.shape) for column in columns)
-    batch_rows = max(1, min(_BATCH_ROWS, _BATCH_VALUES // max(1, row_values)))
+    batch_rows = max(1, min(_BATCH_ROWS, _BATCH_VALUES // max(1, row_values(columns))))
     for batch in read_batches(file, [column.name for column in columns], batch_rows):
         add_batch(columns, batch, row)
         row += batch.num_rows
